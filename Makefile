@@ -1,0 +1,69 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+# Left empty, pip resolves afresh; see `make lock`.
+LOCK := requirements.lock
+
+.PHONY: help setup demo up test lint types generate verify-generated buf seed lock schema format clean
+
+help: ## List the tasks
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Make .venv with both packages and every tool of the project
+
+.venv/ready: pyproject.toml clients/python/pyproject.toml $(LOCK)
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
+	@touch $@
+
+.venv-generate/ready: proto/requirements-generate.txt
+	$(PYTHON) -m venv .venv-generate
+	.venv-generate/bin/pip install --quiet --disable-pip-version-check -r proto/requirements-generate.txt
+	@touch $@
+
+demo: setup ## Start everything, record the example agent's runs, say where to look (ARGS=--exit to stop afterwards)
+	$(BIN)/agenttrace-server demo $(ARGS)
+
+up: setup ## Start ingest, query and maintain on an embedded PostgreSQL
+	$(BIN)/agenttrace-server up $(ARGS)
+
+seed: setup ## Load the sample data of db/seed.sql into the database of `make up`
+	$(BIN)/agenttrace-server seed $(ARGS)
+
+test: setup lint types buf verify-generated ## Run lint, types, contract checks and all tests
+	$(BIN)/pytest -n 2 $(ARGS)
+
+lint: setup ## Check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## Rewrite to the project's style
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+buf: setup ## Lint the contract and compare it with the released one
+	$(BIN)/buf lint
+	$(BIN)/buf breaking --against proto/released/v1.binpb
+
+generate: .venv-generate/ready ## Generate stubs, limits and docs/limits.md from proto/
+	.venv-generate/bin/python proto/generate.py
+
+verify-generated: setup ## Check that what is generated is what proto/ gives
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
+	  $(MAKE) --no-print-directory .venv-generate/ready && .venv-generate/bin/python proto/generate.py --check; \
+	else echo "verify-generated: skipped, the pinned generator has no wheel for Python 3.13 and newer"; fi
+
+schema: setup ## Write db/schema.sql from the migrations
+	$(BIN)/python -m agenttrace_server.store.snapshot db/schema.sql
+
+lock: ## Resolve the dependencies anew and write requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-package agenttrace-client --no-emit-package agenttrace-server \
+	  --extra dev --extra cli pyproject.toml clients/python/pyproject.toml -o $(LOCK)
+
+clean: ## Remove what the tasks above made
+	rm -rf .venv .venv-generate build .mypy_cache .pytest_cache .ruff_cache .hypothesis

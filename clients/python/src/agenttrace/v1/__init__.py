@@ -1,0 +1,1 @@
+"""The generated messages and services of agenttrace.v1."""

@@ -1,0 +1,133 @@
+"""Generates the Python stubs, the tables of limits and docs/limits.md from `proto/`.
+
+`python proto/generate.py` writes them; with `--check` it compares and exits 1 where they differ.
+Runs in the generator's own virtual environment (grpcio-tools), see `make generate`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTO = ROOT / "proto"
+LIMITS = PROTO / "agenttrace" / "v1" / "limits.json"
+STUBS = "clients/python/src/agenttrace/v1"
+LIMITS_MODULES = ("services/agenttrace_server/limits.py", "clients/python/src/agenttrace/limits.py")
+LIMITS_PAGE = "docs/limits.md"
+
+MODULE_HEAD = '''"""The limits of the contract. Generated from proto/agenttrace/v1/limits.json by `make generate`."""
+
+import re
+from typing import Final
+
+'''
+
+MODULE_TAIL = '''
+
+def is_content_key(key: str) -> bool:
+    """Whether a string under this attribute key is refused, because the key names content."""
+    parts = key.replace("_", ".").split(".")
+    return parts[-1] not in CONTENT_KEY_ALLOWED_LAST_PARTS and not CONTENT_KEY_WORDS.isdisjoint(parts)
+'''
+
+
+def main() -> int:
+    """Generate, or with --check compare; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as folder:
+        generated = {**stubs(Path(folder)), **limits()}
+    stale = [name for name, text in generated.items() if read(ROOT / name) != text]
+    stale += [name for name in existing_stubs() if name not in generated]
+    if check:
+        return report(stale)
+    for name, text in generated.items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(text)
+    return 0
+
+
+def report(stale: list[str]) -> int:
+    """Say which generated files are not what `proto/` gives."""
+    for name in stale:
+        print(f"{name} is not what proto/ gives: run `make generate`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def read(path: Path) -> str | None:
+    """Return the file's text, or None where there is none."""
+    return path.read_text() if path.exists() else None
+
+
+def existing_stubs() -> list[str]:
+    """Return the committed stubs, so that one whose .proto is gone is noticed."""
+    return [str(path.relative_to(ROOT)) for path in (ROOT / STUBS).glob("*_pb2*")]
+
+
+def stubs(folder: Path) -> dict[str, str]:
+    """Return the text of every Python stub by its path in the repository."""
+    from grpc_tools import protoc  # the generator's own environment has it, the project's has not
+
+    includes = Path(protoc.__file__).parent / "_proto"
+    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    arguments = ["protoc", f"-I{PROTO}", f"-I{includes}"]
+    arguments += [f"--python_out={folder}", f"--pyi_out={folder}", f"--grpc_python_out={folder}"]
+    if protoc.main(arguments + files) != 0:
+        raise SystemExit("protoc failed")
+    made = sorted((folder / "agenttrace" / "v1").iterdir())
+    wanted = [path for path in made if "_grpc" not in path.name or "service" in path.name]
+    return {f"{STUBS}/{path.name}": path.read_text() for path in wanted}
+
+
+def limits() -> dict[str, str]:
+    """Return the limits modules and the page of documentation."""
+    table = json.loads(LIMITS.read_text())
+    module = limits_module(table)
+    return {**dict.fromkeys(LIMITS_MODULES, module), LIMITS_PAGE: limits_page(table)}
+
+
+def limits_module(table: dict[str, Any]) -> str:
+    """Return the Python module of the limits, the same for server and SDK."""
+    lines = []
+    for name, entry in table["patterns"].items():
+        lines += [f"# {entry['comment']}", f'{name.upper()}: Final = re.compile(r"{entry["regex"]}", re.ASCII)']
+    for name, entry in table["limits"].items():
+        unit = f" In {entry['unit']}." if entry["unit"] else ""
+        lines += [f"# {entry['comment']}{unit}", f"{name.upper()}: Final = {entry['value']}"]
+    words = table["content_keys"]
+    lines.append(f"# {words['comment']}".replace(" Numbers", "\n# Numbers").replace(", unless", ",\n# unless"))
+    lines.append(frozen_set("CONTENT_KEY_WORDS", words["words"]))
+    lines.append(frozen_set("CONTENT_KEY_ALLOWED_LAST_PARTS", words["allowed_last_parts"]))
+    return MODULE_HEAD + "\n".join(lines) + "\n" + MODULE_TAIL
+
+
+def frozen_set(name: str, words: list[str]) -> str:
+    """Return the declaration of a frozenset of words, one a line as ruff formats it."""
+    body = "".join(f'        "{word}",\n' for word in sorted(words))
+    return f"{name}: Final = frozenset(\n    {{\n{body}    }}\n)"
+
+
+def limits_page(table: dict[str, Any]) -> str:
+    """Return the page of documentation."""
+    lines = ["# Limits", "", "Generated from `proto/agenttrace/v1/limits.json` by `make generate`.", ""]
+    lines += ["| limit | value | unit | what it bounds |", "|---|---:|---|---|"]
+    for name, entry in table["limits"].items():
+        lines.append(f"| `{name}` | {entry['value']:,} | {entry['unit']} | {entry['comment']} |")
+    lines += ["", "## Forms of strings", "", "| form | regular expression | |", "|---|---|---|"]
+    for name, entry in table["patterns"].items():
+        lines.append(f"| `{name}` | `{entry['regex'].replace('|', chr(92) + '|')}` | {entry['comment']} |")
+    words = table["content_keys"]
+    lines += ["", "## Keys that name content", "", words["comment"], ""]
+    lines.append("Content words: " + ", ".join(f"`{word}`" for word in sorted(words["words"])) + ".")
+    lines += ["", "Allowed last parts: " + ", ".join(f"`{word}`" for word in words["allowed_last_parts"]) + "."]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
