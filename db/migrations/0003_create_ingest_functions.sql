@@ -1,0 +1,297 @@
+-- What the ingest role may do beside inserting. It can read nothing: these functions answer only about
+-- what their caller has just sent.
+
+-- The order of ends at the same end_time.
+CREATE FUNCTION run_end_rank(status text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status WHEN 'FAILURE' THEN 4 WHEN 'PARTIAL' THEN 3 WHEN 'CANCELLED' THEN 2 WHEN 'SUCCESS' THEN 1 END
+$$;
+
+-- A run message as it is handed to ingest_runs(), in a JSON array. is_stub: it tells no start_time, and
+-- start_time is the earliest time it mentions. So it is for a run of which the batch has only steps or failures.
+CREATE TYPE run_message AS (
+    ordinal integer,
+    run_id uuid,
+    is_stub boolean,
+    agent_id text,
+    agent_version text,
+    environment text,
+    status text,
+    start_time timestamptz,
+    end_time timestamptz,
+    heartbeat_time timestamptz,
+    lease_duration interval,
+    session_id text,
+    user_key text,
+    parent_run_id uuid,
+    tags text[],
+    attributes jsonb,
+    expected_step_count integer
+);
+
+-- Returns the field in which a message contradicts the stored run, or null.
+CREATE FUNCTION run_conflict(r agent_runs, m run_message) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN r.agent_id <> m.agent_id THEN 'agent_id'
+        WHEN r.agent_version <> m.agent_version THEN 'agent_version'
+        WHEN r.environment <> m.environment THEN 'environment'
+        WHEN r.session_id <> m.session_id THEN 'session_id'
+        WHEN r.user_key <> m.user_key THEN 'user_key'
+        WHEN r.parent_run_id <> m.parent_run_id THEN 'parent_run_id'
+        -- As text: 1 and 1.0 are equal numbers and different values.
+        WHEN r.attributes <> '{}' AND m.attributes <> '{}' AND EXISTS (
+            SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(r.attributes) o USING (key)
+            WHERE n.value::text <> o.value::text) THEN 'attributes'
+    END
+$$;
+
+-- Returns the run that r becomes with a consistent message m. Every rule is commutative, associative and
+-- idempotent, so that all orders and repetitions of consistent messages give the same row.
+CREATE FUNCTION merge_run(r agent_runs, m run_message) RETURNS agent_runs
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+BEGIN
+    r.start_time := CASE WHEN r.is_stub AND NOT m.is_stub THEN m.start_time
+                         WHEN m.is_stub AND NOT r.is_stub THEN r.start_time
+                         ELSE least(r.start_time, m.start_time) END;
+    r.is_stub := r.is_stub AND m.is_stub;
+    r.agent_id := coalesce(r.agent_id, m.agent_id);
+    r.agent_version := coalesce(r.agent_version, m.agent_version);
+    r.environment := coalesce(r.environment, m.environment);
+    r.session_id := coalesce(r.session_id, m.session_id);
+    r.user_key := coalesce(r.user_key, m.user_key);
+    r.parent_run_id := coalesce(r.parent_run_id, m.parent_run_id);
+    r.heartbeat_time := greatest(r.heartbeat_time, m.heartbeat_time);
+    r.lease_duration := greatest(r.lease_duration, m.lease_duration);
+    r.expected_step_count := greatest(r.expected_step_count, m.expected_step_count);
+    IF m.end_time IS NOT NULL AND (r.end_time IS NULL
+        OR (m.end_time, run_end_rank(m.status)) > (r.end_time, run_end_rank(r.status))) THEN
+        r.end_time := m.end_time;
+        r.status := m.status;
+    ELSIF r.status = 'ABANDONED' THEN
+        r.status := 'RUNNING';  -- a sign of life
+    END IF;
+    IF cardinality(m.tags) > 0 AND NOT m.tags <@ r.tags THEN
+        r.tags := ARRAY(SELECT DISTINCT unnest(r.tags || m.tags) COLLATE "C" ORDER BY 1);
+    END IF;
+    IF m.attributes <> '{}' THEN
+        r.attributes := r.attributes || m.attributes;
+    END IF;
+    RETURN r;
+END $$;
+
+-- Merges a batch's run messages and makes stubs. Returns a row per message: its verdict ('ACCEPTED',
+-- 'DUPLICATE', or a reason with its field) and, for the writer, the run's day and agent, and whether this
+-- message ended it for the first time.
+--
+-- Rows are locked in the order of run_id, new ones by their insertion: two batches can not deadlock.
+CREATE FUNCTION ingest_runs(
+    p_project_id integer, p_messages jsonb, p_tag_limit integer, p_attribute_limit integer
+) RETURNS TABLE (ordinal integer, verdict text, field text, run_id uuid, day date, agent_id text, first_end boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    m run_message;
+    r agent_runs;
+    merged agent_runs;
+    messages run_message[];
+    new_ordinals integer[];
+BEGIN
+    SELECT array_agg(p) INTO messages FROM jsonb_populate_recordset(NULL::run_message, p_messages) p;
+
+    WITH first_messages AS (
+        SELECT DISTINCT ON (f.run_id) f.* FROM unnest(messages) f ORDER BY f.run_id, f.ordinal
+    ), inserted AS (
+        INSERT INTO agent_runs (project_id, run_id, day, is_stub, agent_id, agent_version, environment, status,
+                                start_time, end_time, heartbeat_time, lease_duration, session_id, user_key,
+                                parent_run_id, tags, attributes, expected_step_count)
+        SELECT p_project_id, f.run_id, (now() AT TIME ZONE 'UTC')::date, f.is_stub, f.agent_id, f.agent_version,
+               f.environment, f.status, f.start_time, f.end_time, f.heartbeat_time, f.lease_duration, f.session_id,
+               f.user_key, f.parent_run_id, f.tags, f.attributes, f.expected_step_count
+        FROM first_messages f ORDER BY f.run_id
+        ON CONFLICT DO NOTHING
+        RETURNING run_id
+    )
+    SELECT coalesce(array_agg(f.ordinal), '{}') INTO new_ordinals FROM first_messages f JOIN inserted USING (run_id);
+
+    PERFORM FROM agent_runs a
+    WHERE a.project_id = p_project_id AND a.run_id IN (SELECT u.run_id FROM unnest(messages) u)
+    ORDER BY a.run_id FOR UPDATE;
+
+    FOR m IN SELECT * FROM unnest(messages) u ORDER BY u.run_id, u.ordinal LOOP
+        SELECT * INTO r FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
+        ordinal := m.ordinal;
+        run_id := m.run_id;
+        verdict := 'ACCEPTED';
+        first_end := false;
+        field := NULL;
+        IF m.ordinal = ANY (new_ordinals) THEN
+            first_end := r.end_time IS NOT NULL;
+        ELSE
+            field := run_conflict(r, m);
+            merged := merge_run(r, m);
+            IF field IS NOT NULL THEN
+                verdict := 'CONFLICT';
+            ELSIF cardinality(merged.tags) > p_tag_limit THEN
+                verdict := 'TOO_LONG';
+                field := 'tags';
+            ELSIF m.attributes <> '{}'
+                AND (SELECT count(*) FROM jsonb_object_keys(merged.attributes)) > p_attribute_limit THEN
+                verdict := 'TOO_LONG';
+                field := 'attributes';
+            ELSIF merged.end_time < merged.start_time THEN
+                verdict := 'END_BEFORE_START';
+                field := CASE WHEN r.end_time IS NULL THEN 'end_time' ELSE 'start_time' END;
+            ELSIF merged IS NOT DISTINCT FROM r THEN
+                verdict := 'DUPLICATE';
+            END IF;
+            -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease
+            -- and saves a row version for most batches.
+            IF verdict = 'ACCEPTED' OR (verdict = 'DUPLICATE' AND r.update_time < now() - interval '10 s') THEN
+                first_end := r.end_time IS NULL AND merged.end_time IS NOT NULL;
+                r := merged;
+                UPDATE agent_runs a
+                SET is_stub = r.is_stub, agent_id = r.agent_id, agent_version = r.agent_version,
+                    environment = r.environment, start_time = r.start_time, end_time = r.end_time,
+                    status = r.status, heartbeat_time = r.heartbeat_time, lease_duration = r.lease_duration,
+                    session_id = r.session_id, user_key = r.user_key, parent_run_id = r.parent_run_id,
+                    tags = r.tags, attributes = r.attributes, expected_step_count = r.expected_step_count,
+                    update_time = now()
+                WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
+            END IF;
+        END IF;
+        day := r.day;
+        agent_id := r.agent_id;
+        RETURN NEXT;
+    END LOOP;
+
+    INSERT INTO run_changes (project_id, run_id) SELECT DISTINCT p_project_id, u.run_id FROM unnest(messages) u;
+END $$;
+
+-- Move this transaction's staged steps (failures) beside their runs, which ingest_runs() has made and
+-- locked in the same transaction. Return a row for each that was not inserted: 'DUPLICATE', 'CONFLICT' or
+-- 'TOO_MANY_STEPS'.
+CREATE FUNCTION ingest_merge_steps(p_step_limit integer) RETURNS TABLE (ordinal integer, verdict text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+-- The stage has no statistics worth the name; the only good plan goes by its xid and by keys.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    batch CONSTANT xid8 := pg_current_xact_id();
+BEGIN
+    -- A run at its limit takes no new steps, and still knows the stored ones as duplicates.
+    RETURN QUERY
+    WITH full_runs AS (
+        SELECT b.project_id, b.run_id, r.step_count
+        FROM (SELECT s.project_id, s.run_id, count(*) AS staged FROM ingest_step_stage s
+              WHERE s.xid = batch GROUP BY s.project_id, s.run_id) b
+        JOIN agent_runs r ON r.project_id = b.project_id AND r.run_id = b.run_id
+        WHERE r.step_count + b.staged > p_step_limit
+    ), unknown AS (
+        SELECT s.project_id, s.run_id, s.step_id, f.step_count, min(s.ordinal) AS first_ordinal
+        FROM ingest_step_stage s JOIN full_runs f ON f.project_id = s.project_id AND f.run_id = s.run_id
+        WHERE s.xid = batch AND NOT EXISTS (
+            SELECT FROM agent_steps k
+            WHERE k.project_id = s.project_id AND k.run_id = s.run_id AND k.step_id = s.step_id AND k.day = s.day)
+        GROUP BY s.project_id, s.run_id, s.step_id, f.step_count
+    ), excess AS (
+        SELECT p.project_id, p.run_id, p.step_id
+        FROM (SELECT u.*, row_number() OVER (PARTITION BY u.project_id, u.run_id ORDER BY u.first_ordinal) AS place
+              FROM unknown u) p
+        WHERE p.step_count + p.place > p_step_limit
+    )
+    DELETE FROM ingest_step_stage s USING excess e
+    WHERE s.xid = batch AND s.project_id = e.project_id AND s.run_id = e.run_id AND s.step_id = e.step_id
+    RETURNING s.ordinal, 'TOO_MANY_STEPS';
+
+    WITH first_rows AS (
+        SELECT DISTINCT ON (s.project_id, s.run_id, s.step_id) s.*
+        FROM ingest_step_stage s WHERE s.xid = batch
+        ORDER BY s.project_id, s.run_id, s.step_id, s.ordinal
+    ), inserted AS (
+        INSERT INTO agent_steps (
+            project_id, run_id, step_id, day, parent_step_id, sequence, type, name, status, attempt,
+            retry_of_step_id, start_time, end_time, provider, request_model, response_model, input_tokens,
+            output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, input_token_semantics,
+            finish_reason, time_to_first_token, cost_micro_usd, tool_name, tool_call_id, retrieval_source,
+            result_count, attributes)
+        SELECT project_id, run_id, step_id, day, parent_step_id, sequence, type, name, status, attempt,
+               retry_of_step_id, start_time, end_time, provider, request_model, response_model, input_tokens,
+               output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, input_token_semantics,
+               finish_reason, time_to_first_token, cost_micro_usd, tool_name, tool_call_id, retrieval_source,
+               result_count, attributes
+        FROM first_rows
+        ON CONFLICT DO NOTHING
+        RETURNING project_id, run_id, step_id
+    )
+    DELETE FROM ingest_step_stage s USING first_rows f
+    JOIN inserted i ON i.project_id = f.project_id AND i.run_id = f.run_id AND i.step_id = f.step_id
+    WHERE s.xid = batch AND s.ordinal = f.ordinal;
+
+    -- What is left was not inserted: its key stood already, before this batch or since an earlier row of it.
+    RETURN QUERY
+    SELECT s.ordinal, CASE WHEN ROW(k.parent_step_id, k.sequence, k.type, k.name, k.status, k.attempt,
+                                    k.retry_of_step_id, k.start_time, k.end_time, k.provider, k.request_model,
+                                    k.response_model, k.input_tokens, k.output_tokens, k.cache_read_tokens,
+                                    k.cache_write_tokens, k.reasoning_tokens, k.input_token_semantics,
+                                    k.finish_reason, k.time_to_first_token, k.cost_micro_usd, k.tool_name,
+                                    k.tool_call_id, k.retrieval_source, k.result_count, k.attributes::text)
+                           IS NOT DISTINCT FROM
+                           ROW(s.parent_step_id, s.sequence, s.type, s.name, s.status, s.attempt,
+                               s.retry_of_step_id, s.start_time, s.end_time, s.provider, s.request_model,
+                               s.response_model, s.input_tokens, s.output_tokens, s.cache_read_tokens,
+                               s.cache_write_tokens, s.reasoning_tokens, s.input_token_semantics,
+                               s.finish_reason, s.time_to_first_token, s.cost_micro_usd, s.tool_name,
+                               s.tool_call_id, s.retrieval_source, s.result_count, s.attributes::text)
+                      THEN 'DUPLICATE' ELSE 'CONFLICT' END
+    FROM ingest_step_stage s
+    JOIN agent_steps k ON k.project_id = s.project_id AND k.run_id = s.run_id
+                       AND k.step_id = s.step_id AND k.day = s.day
+    WHERE s.xid = batch;
+    DELETE FROM ingest_step_stage s WHERE s.xid = batch;
+END $$;
+
+CREATE FUNCTION ingest_merge_failures() RETURNS TABLE (ordinal integer, verdict text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+-- The stage has no statistics worth the name; the only good plan goes by its xid and by keys.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    batch CONSTANT xid8 := pg_current_xact_id();
+BEGIN
+    WITH first_rows AS (
+        SELECT DISTINCT ON (s.project_id, s.run_id, s.failure_id) s.*
+        FROM ingest_failure_stage s WHERE s.xid = batch
+        ORDER BY s.project_id, s.run_id, s.failure_id, s.ordinal
+    ), inserted AS (
+        INSERT INTO agent_failures (
+            project_id, run_id, failure_id, day, step_id, type, code, exception_type, http_status, grpc_status,
+            retryable, caused_by_failure_id, occur_time)
+        SELECT project_id, run_id, failure_id, day, step_id, type, code, exception_type, http_status, grpc_status,
+               retryable, caused_by_failure_id, occur_time
+        FROM first_rows
+        ON CONFLICT DO NOTHING
+        RETURNING project_id, run_id, failure_id
+    )
+    DELETE FROM ingest_failure_stage s USING first_rows f
+    JOIN inserted i ON i.project_id = f.project_id AND i.run_id = f.run_id AND i.failure_id = f.failure_id
+    WHERE s.xid = batch AND s.ordinal = f.ordinal;
+
+    -- What is left was not inserted: its key stood already, before this batch or since an earlier row of it.
+    RETURN QUERY
+    SELECT s.ordinal, CASE WHEN ROW(k.step_id, k.type, k.code, k.exception_type, k.http_status, k.grpc_status,
+                                    k.retryable, k.caused_by_failure_id, k.occur_time)
+                           IS NOT DISTINCT FROM
+                           ROW(s.step_id, s.type, s.code, s.exception_type, s.http_status, s.grpc_status,
+                               s.retryable, s.caused_by_failure_id, s.occur_time)
+                      THEN 'DUPLICATE' ELSE 'CONFLICT' END
+    FROM ingest_failure_stage s
+    JOIN agent_failures k ON k.project_id = s.project_id AND k.run_id = s.run_id
+                       AND k.failure_id = s.failure_id AND k.day = s.day
+    WHERE s.xid = batch;
+    DELETE FROM ingest_failure_stage s WHERE s.xid = batch;
+END $$;
+
+REVOKE ALL ON FUNCTION run_end_rank, run_conflict, merge_run, ingest_runs, ingest_merge_steps, ingest_merge_failures,
+    count_inserted_steps, count_inserted_failures FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO agenttrace_ingest;
+GRANT INSERT ON ingest_step_stage, ingest_failure_stage, agent_steps, agent_failures TO agenttrace_ingest;
+GRANT EXECUTE ON FUNCTION ingest_runs, ingest_merge_steps, ingest_merge_failures TO agenttrace_ingest;

@@ -1,0 +1,67 @@
+"""The pool of connections, and the one way to begin a transaction on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from agenttrace_server.store import statements
+from agenttrace_server.store.errors import store_errors
+
+_SQL = statements.load("pool.sql")
+
+
+class Database:
+    """A pool to one database, acting as one role.
+
+    `role`: assumed at connection where the URL's own user is another (development); None where the URL
+    already names it. `max_waiting`: callers that may wait for a connection; more get Overloaded.
+    """
+
+    def __init__(
+        self, url: str, *, name: str, role: str | None, max_size: int, timeout_seconds: float, max_waiting: int = 1000
+    ) -> None:
+        self._timeout_ms = str(int(timeout_seconds * 1000))
+        self.pool = AsyncConnectionPool(
+            make_conninfo(url, application_name=name, **({"options": f"-c role={role}"} if role else {})),
+            open=False,
+            name=name,
+            min_size=1,
+            max_size=max_size,
+            timeout=timeout_seconds,
+            max_waiting=max_waiting,
+            reconnect_timeout=5,
+            # Prepared statements belong to a session, which a transaction pooler does not keep.
+            kwargs={"autocommit": True, "prepare_threshold": None},
+        )
+
+    async def open(self, wait_seconds: float) -> None:
+        """Open the pool and wait for its first connection; raise StoreUnavailable where there is none."""
+        with store_errors():
+            await self.pool.open(wait=True, timeout=wait_seconds)
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, project_id: int | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one project through the `api` views, or none.
+
+        Raises StoreUnavailable, Overloaded and QueryTooExpensive.
+        """
+        settings = {"timeout": self._timeout_ms, "project_id": "" if project_id is None else str(project_id)}
+        with store_errors():
+            async with self.pool.connection() as connection, connection.transaction():
+                await connection.execute(_SQL["begin"], settings)
+                yield connection
+
+    async def schema_version(self) -> int:
+        """Return the version of the database's schema, which also shows that it answers."""
+        async with self.transaction() as connection:
+            row = await (await connection.execute(_SQL["schema_version"])).fetchone()
+            return int(row[0]) if row and row[0] else 0

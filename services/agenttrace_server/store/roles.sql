@@ -1,0 +1,27 @@
+-- name: create_roles
+-- Roles belong to the whole server and outlive a database: hence no migration. Safe to run again.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['agenttrace_owner', 'agenttrace_ingest', 'agenttrace_query',
+                                     'agenttrace_maintain', 'agenttrace_grafana'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+                EXECUTE format('CREATE ROLE %I', role_name);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;  -- another session was faster
+        END;
+        -- So that whoever runs this can act as the role: PostgreSQL 16 no longer implies it.
+        IF NOT pg_has_role(current_user, role_name, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
+        END IF;
+    END LOOP;
+    EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO agenttrace_owner', current_database());
+    EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database());
+    GRANT USAGE, CREATE ON SCHEMA public TO agenttrace_owner;
+END $$
+
+-- name: role_exists
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'agenttrace_owner')
