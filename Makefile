@@ -58,7 +58,7 @@ verify-generated: setup ## Check that what is generated is what proto/ gives
 	else echo "verify-generated: skipped, the pinned generator has no wheel for Python 3.13 and newer"; fi
 
 schema: setup ## Write db/schema.sql from the migrations
-	$(BIN)/python -m agenttrace_server.store.snapshot db/schema.sql
+	$(BIN)/python db/snapshot.py
 
 lock: ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

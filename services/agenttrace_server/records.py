@@ -82,3 +82,21 @@ class FailureRow(NamedTuple):
     retryable: bool | None
     caused_by_failure_id: str | None
     occur_time: datetime
+
+
+class Verdict(NamedTuple):
+    """What became of a row: "ACCEPTED", "DUPLICATE", or the reason it was refused with the column at fault."""
+
+    outcome: str
+    column: str | None = None
+
+
+ACCEPTED = Verdict("ACCEPTED")
+
+
+class Outcome(NamedTuple):
+    """What became of a batch: a verdict for each row, in the order of the rows."""
+
+    runs: list[Verdict]
+    steps: list[Verdict]
+    failures: list[Verdict]

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
+from agenttrace_server import bundled
 from agenttrace_server.errors import StartupError
 from agenttrace_server.store import statements
 
 _SQL = statements.load("migrations.sql")
 _ROLES = statements.load("roles.sql")
 _FILE_NAME = re.compile(r"(\d{4})_(\w+)\.sql")
+_CONNECT_TIMEOUT_SECONDS = 5
 _NO_TRANSACTION = "-- no-transaction\n"
 
 
@@ -40,14 +40,9 @@ class Migration:
 @cache
 def available() -> tuple[Migration, ...]:
     """Return the migrations of this release in their order."""
-    matches = [_FILE_NAME.fullmatch(name) for name in sorted(file.name for file in _folder().iterdir())]
-    return tuple(Migration(int(m[1]), m[2], (_folder() / m[0]).read_text()) for m in matches if m)
-
-
-def _folder() -> Traversable:
-    """The folder in the wheel, or in a source checkout, where an editable install does not see the former."""
-    installed = resources.files("agenttrace_server") / "migrations"
-    return installed if installed.is_dir() else Path(__file__).parents[3] / "db" / "migrations"
+    folder = bundled.path("db/migrations")
+    matches = [_FILE_NAME.fullmatch(file.name) for file in sorted(folder.iterdir())]
+    return tuple(Migration(int(m[1]), m[2], (folder / m[0]).read_text()) for m in matches if m)
 
 
 def expected_version() -> int:
@@ -72,13 +67,13 @@ def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> list[s
 
 def create_roles(url: str) -> None:
     """Create the five roles where they are missing, and give the owner role its rights on the database."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         connection.execute(_ROLES["create_roles"])
 
 
 def version(url: str) -> int:
     """Return the schema version of a database, 0 where it has none."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         exists = connection.execute(_SQL["table_exists"]).fetchone()
         if exists is None or not exists[0]:
             return 0
@@ -100,10 +95,31 @@ def check_version(found: int) -> None:
         )
 
 
+def unreachable(url: str) -> str:
+    """Return a line that says which database does not answer, and no more of the URL than that."""
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "the database URL can not be read: it must look like postgresql://user:password@host:5432/name"
+    where = f"{known.get('dbname') or '(default)'} on {known.get('host') or '(local)'}:{known.get('port') or 5432}"
+    return f"no connection to database {where}: check that it runs and that the URL's host, name, user and password fit"
+
+
+@contextmanager
+def connect(url: str) -> Iterator[psycopg.Connection]:
+    """A connection in autocommit mode; StartupError where there is none."""
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS)
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as exc:
+        raise StartupError(unreachable(url)) from exc
+    with connection:
+        yield connection
+
+
 @contextmanager
 def _owner(url: str) -> Iterator[psycopg.Connection]:
     """A connection that holds the migration lock and acts as the owner of everything."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url) as connection:
         connection.execute(_SQL["lock"])
         row = connection.execute(_ROLES["role_exists"]).fetchone()
         if row is None or not row[0]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from agenttrace_server.store import statements
@@ -63,5 +64,10 @@ class Database:
     async def schema_version(self) -> int:
         """Return the version of the database's schema, which also shows that it answers."""
         async with self.transaction() as connection:
-            row = await (await connection.execute(_SQL["schema_version"])).fetchone()
-            return int(row[0]) if row and row[0] else 0
+            ((version,),) = await fetch(connection, _SQL["schema_version"], {})
+        return int(version or 0)
+
+
+async def fetch(connection: AsyncConnection, statement: str, parameters: Mapping[str, object]) -> list[TupleRow]:
+    """Run a statement; return its rows."""
+    return await (await connection.execute(statement, parameters)).fetchall()

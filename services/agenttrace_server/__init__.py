@@ -1,0 +1,1 @@
+"""The AgentTrace services: ingest, query and maintain over PostgreSQL."""

@@ -1,0 +1,63 @@
+"""One service as a child process of `up`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from agenttrace_server.config import Config, environment_of
+from agenttrace_server.errors import StartupError
+
+_START_SECONDS = 60.0
+
+
+class Child:
+    """A service in a process of its own, configured through its environment, logging where we do."""
+
+    def __init__(self, name: str, config: Config, folder: Path) -> None:
+        self.name = name
+        self._config = config
+        self._report_file = folder / f"{name}.json"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process. It is told to end when we die, whatever kills us."""
+        command = [sys.executable, "-m", "agenttrace_server", "serve", self.name]
+        command += ["--report-file", str(self._report_file), "--parent", str(os.getpid())]
+        # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop things in their order.
+        self._process = subprocess.Popen(command, env=environment_of(self._config), start_new_session=True)
+
+    def wait_until_serving(self, stopping: threading.Event) -> dict[str, Any]:
+        """Return the endpoints the process reports; StartupError where it ends or never does."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._report_file.exists():
+            if not self.is_running() or stopping.wait(0.02) or time.monotonic() > deadline:
+                raise StartupError(f"the {self.name} service did not start: its own message is above")
+        report: dict[str, Any] = json.loads(self._report_file.read_text())
+        return report
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def terminate(self) -> None:
+        """Ask the process to drain and end."""
+        if self._process and self.is_running():
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> None:
+        """Wait until the process has ended; kill it where it takes longer than it may."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(timeout=self._config.drain_seconds + 10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,1 @@
+"""The ingest service: takes what agents report, and reads nothing."""

@@ -1,0 +1,93 @@
+"""Adds up what became of a call's items, for its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agenttrace.v1 import ingest_service_pb2 as pb
+from agenttrace_server import limits
+from agenttrace_server.ingest.convert import Batch, Refused
+from agenttrace_server.metrics import Metrics
+from agenttrace_server.records import Outcome, Verdict
+
+# Where a column's name is not the field's, as RejectionField spells it.
+_FIELDS = {"attributes": "RUN_ATTRIBUTES"}
+_KINDS = {
+    pb.ITEM_KIND_RUN: "run",
+    pb.ITEM_KIND_STEP: "step",
+    pb.ITEM_KIND_FAILURE: "failure",
+    pb.ITEM_KIND_ATTRIBUTE: "attribute",
+    pb.ITEM_KIND_MESSAGE: "message",
+}
+
+
+class Receipt:
+    """The counts and first rejections of one call."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._message_count = 0
+        self.counts = pb.RecordCounts()
+        self.rejections: list[pb.Rejection] = []
+
+    @property
+    def message_count(self) -> int:
+        """How many messages were taken so far."""
+        return self._message_count
+
+    def add(self, batch: Batch, outcome: Outcome, unknown_field_count: int = 0) -> None:
+        """Count the next message, all of it committed or refused."""
+        for refused in batch.refused:
+            self._refuse(refused)
+        self._count(pb.ITEM_KIND_RUN, [index for index, _ in batch.runs], outcome.runs)
+        self._count(pb.ITEM_KIND_STEP, [index for index, _ in batch.steps], outcome.steps)
+        self._count(pb.ITEM_KIND_FAILURE, [index for index, _ in batch.failures], outcome.failures)
+        self.counts.unknown_field_count += unknown_field_count
+        self._metrics.ingest_unknown_fields.inc(unknown_field_count)
+        self._message_count += 1
+
+    def add_malformed(self) -> None:
+        """Count the next message, whose bytes are no message."""
+        self._refuse(Refused(pb.ITEM_KIND_MESSAGE, 0, "MALFORMED_MESSAGE", "UNSPECIFIED"))
+        self._message_count += 1
+
+    def _count(self, kind: pb.ItemKind.ValueType, indexes: Sequence[int], verdicts: Sequence[Verdict]) -> None:
+        counts = self._item_counts(kind)
+        accepted = sum(verdict.outcome == "ACCEPTED" for verdict in verdicts)
+        duplicate = sum(verdict.outcome == "DUPLICATE" for verdict in verdicts)
+        counts.accepted += accepted
+        counts.duplicate += duplicate
+        self._metrics.count_items(_KINDS[kind], accepted=accepted, duplicate=duplicate)
+        if accepted + duplicate == len(verdicts):
+            return
+        for index, (outcome, column) in zip(indexes, verdicts, strict=True):
+            if outcome not in ("ACCEPTED", "DUPLICATE"):
+                field = _FIELDS.get(column, column.upper()) if column else "UNSPECIFIED"
+                self._refuse(Refused(kind, index, outcome, field))
+
+    def _item_counts(self, kind: pb.ItemKind.ValueType) -> pb.ItemCounts:
+        return {
+            pb.ITEM_KIND_RUN: self.counts.runs,
+            pb.ITEM_KIND_STEP: self.counts.steps,
+            pb.ITEM_KIND_FAILURE: self.counts.failures,
+        }[kind]
+
+    def _refuse(self, refused: Refused) -> None:
+        self._metrics.count_rejection(_KINDS[refused.kind], refused.reason)
+        if refused.kind == pb.ITEM_KIND_ATTRIBUTE:
+            self.counts.rejected_attribute_count += 1
+        elif refused.kind == pb.ITEM_KIND_MESSAGE:
+            self.counts.rejected_message_count += 1
+        else:
+            self._item_counts(refused.kind).rejected += 1
+        if len(self.rejections) < limits.REJECTIONS:
+            self.rejections.append(self._rejection(refused))
+
+    def _rejection(self, refused: Refused) -> pb.Rejection:
+        return pb.Rejection(
+            message_index=self._message_count,
+            kind=refused.kind,
+            item_index=refused.item_index,
+            reason=pb.RejectionReason.Value(f"REJECTION_REASON_{refused.reason}"),
+            field=pb.RejectionField.Value(f"REJECTION_FIELD_{refused.field}"),
+        )

@@ -1,0 +1,88 @@
+"""Hands the bytes of requests to servicers as messages, or as known to be damaged.
+
+Left to itself gRPC ends a call UNKNOWN, with the exception's text, when a request can not be parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from agenttrace_server.interceptors.handlers import Continuation, Handler, Interceptor
+
+_SERVICES = "/agenttrace.v1."
+
+
+class Received(NamedTuple):
+    """One request message: None where its bytes are no message. Unknown fields are counted and discarded."""
+
+    message: Any
+    byte_size: int
+    unknown_field_count: int = 0
+
+
+class Malformed:
+    """Stands for a request whose bytes are no message, where servicers take messages."""
+
+
+class SafeRequests(Interceptor):
+    """Parses requests into Received, or with `unwrap` into the message itself or Malformed."""
+
+    def __init__(self, *, unwrap: bool) -> None:
+        self._unwrap = unwrap
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(_SERVICES):
+            return handler  # type: ignore[no-any-return]
+        parse = _parser(handler.request_deserializer)
+        return handler._replace(request_deserializer=_unwrapped(parse) if self._unwrap else parse)  # type: ignore[no-any-return]
+
+
+def _parser(from_string: Callable[[bytes], Message]) -> Callable[[bytes], Received]:
+    def parse(raw: bytes) -> Received:
+        try:
+            message = from_string(raw)
+        except (DecodeError, RecursionError):
+            return Received(None, len(raw))
+        message.DiscardUnknownFields()
+        # A known message has one length in bytes: only where it differs is there anything to count.
+        unknown = 0 if message.ByteSize() == len(raw) else _count_unknown(from_string(raw))
+        return Received(message, len(raw), unknown)
+
+    return parse
+
+
+def _unwrapped(parse: Callable[[bytes], Received]) -> Callable[[bytes], Any]:
+    def message(raw: bytes) -> Any:
+        parsed = parse(raw).message
+        return Malformed() if parsed is None else parsed
+
+    return message
+
+
+def _count_unknown(message: Message) -> int:
+    """The number of unknown fields in a message and the messages within it."""
+    count = len(UnknownFieldSet(message))
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
+            continue
+        count += sum(map(_count_unknown, _messages(descriptor, value)))
+    return count
+
+
+def _messages(descriptor: FieldDescriptor, value: Any) -> Iterable[Message]:
+    """The messages in a field: one, a list, or the values of a map."""
+    if not descriptor.is_repeated:
+        return [value]
+    if descriptor.message_type.GetOptions().map_entry:
+        return value.values() if descriptor.message_type.fields_by_name["value"].message_type else []
+    return value  # type: ignore[no-any-return]

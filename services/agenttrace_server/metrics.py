@@ -1,0 +1,114 @@
+"""Every Prometheus metric of the services, declared once. Labels come from closed sets only."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from psycopg_pool import AsyncConnectionPool
+
+_RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
+# OpenTelemetry's buckets for rpc.server.call.duration.
+_RPC_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._declare_rpc()
+        self._declare_ingest()
+        self.ready = Gauge(
+            "agenttrace_ready", "1 while the dependency answers.", ["dependency"], registry=self.registry
+        )
+        build = Gauge("agenttrace_build_info", "What runs here.", ["version", "python"], registry=self.registry)
+        build.labels(version("agenttrace-server"), platform.python_version()).set(1)
+
+    def _declare_rpc(self) -> None:
+        registry = self.registry
+        self.rpc_started = Counter("grpc_server_started_total", "Calls that began.", _RPC_LABELS, registry=registry)
+        self.rpc_handled = Counter(
+            "grpc_server_handled_total",
+            "Calls that ended, by status code.",
+            [*_RPC_LABELS, "grpc_code"],
+            registry=registry,
+        )
+        self.rpc_handling_seconds = Histogram(
+            "grpc_server_handling_seconds",
+            "From the start of a call to its end.",
+            _RPC_LABELS,
+            buckets=_RPC_BUCKETS,
+            registry=registry,
+        )
+
+    def _declare_ingest(self) -> None:
+        self._items = Counter(
+            "agenttrace_ingest_items_total",
+            "Items received: run, step, failure, attribute or message, by what became of them.",
+            ["item", "outcome"],
+            registry=self.registry,
+        )
+        self._rejections = Counter(
+            "agenttrace_ingest_rejections_total",
+            "Items and attributes refused, by RejectionReason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.ingest_unknown_fields = Counter(
+            "agenttrace_ingest_unknown_fields_total",
+            "Fields of uploads unknown to this release, discarded.",
+            registry=self.registry,
+        )
+
+    def count_items(self, item: str, *, accepted: int, duplicate: int) -> None:
+        """Count items that were stored or known already."""
+        self._items.labels(item, "accepted").inc(accepted)
+        self._items.labels(item, "duplicate").inc(duplicate)
+
+    def count_rejection(self, item: str, reason: str) -> None:
+        """Count one refused item."""
+        self._items.labels(item, "rejected").inc()
+        self._rejections.labels(reason).inc()
+
+    def watch_pool(self, pool: AsyncConnectionPool) -> None:
+        """Show a pool's state at every scrape."""
+        self.registry.register(_PoolCollector(pool))
+
+
+class _PoolCollector(Collector):
+    """The state of a pool, read when it is scraped rather than by a timer."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the pool's gauges and counters."""
+        stats = self._pool.get_stats()
+        connections = GaugeMetricFamily("agenttrace_db_pool_connections", "Connections by state.", labels=["state"])
+        connections.add_metric(["idle"], stats.get("pool_available", 0))
+        connections.add_metric(["used"], stats.get("pool_size", 0) - stats.get("pool_available", 0))
+        yield connections
+        yield GaugeMetricFamily(
+            "agenttrace_db_pool_max_connections", "The most connections.", value=stats.get("pool_max", 0)
+        )
+        yield GaugeMetricFamily(
+            "agenttrace_db_pool_requests_waiting",
+            "Callers that wait for a connection.",
+            value=stats.get("requests_waiting", 0),
+        )
+        yield CounterMetricFamily(
+            "agenttrace_db_pool_request_errors",
+            "Callers that got no connection.",
+            value=stats.get("requests_errors", 0),
+        )

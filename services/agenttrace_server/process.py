@@ -1,0 +1,48 @@
+"""Runs one service as a process: until a signal asks it to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
+from pathlib import Path
+
+from agenttrace_server import server
+from agenttrace_server.config import Config
+from agenttrace_server.server import Endpoints
+
+_log = logging.getLogger(__name__)
+SERVICES: dict[str, Callable[[Config], AbstractAsyncContextManager[Endpoints]]] = {
+    "ingest": server.ingest_service,
+    "query": server.query_service,
+    "maintain": server.maintain_service,
+}
+
+
+async def serve(name: str, config: Config, report_file: Path | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT, then drain it.
+
+    `report_file`: where to write its endpoints as JSON once it serves.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with SERVICES[name](config) as endpoints:
+        _log.info("serving", extra={"service": name, **asdict(endpoints)})
+        if report_file:
+            write_atomically(report_file, json.dumps(asdict(endpoints)))
+        await stop.wait()
+        _log.info("draining", extra={"service": name})
+    _log.info("stopped", extra={"service": name})
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)

@@ -1,0 +1,117 @@
+"""Reads failures with what is derived from the runs around them: recovered, and the root of each run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from agenttrace_server import limits
+from agenttrace_server.read_records import FailureFilter, FailurePosition, Page, RunKey, StoredFailure
+from agenttrace_server.store import roots, statements
+from agenttrace_server.store.pool import Database
+from agenttrace_server.store.reads import conjunction, fetch, fetch_page, present
+
+SQL = statements.load("failures.sql")
+# What an index or a partition narrows down before a row is read; the others are looked at row by row.
+_SCANNED = ("occur_time_from", "occur_time_before")
+DERIVED = {name: SQL[name] for name in ("recovered", "first_attempt")}
+
+
+class FailureStore:
+    """The failures of a project, latest first."""
+
+    def __init__(self, database: Database, *, scan_rows: int = limits.SCAN_ROWS) -> None:
+        self._database = database
+        self._scan_rows = scan_rows
+
+    async def page(
+        self, project_id: int, run_id: str | None, selected_by: FailureFilter, after: FailurePosition | None, size: int
+    ) -> Page[StoredFailure, FailurePosition]:
+        """Return at most `size` failures behind a position; perhaps none, and still a position to go on from."""
+        async with self._database.transaction(project_id) as connection:
+            keys = await fetch(connection, RunKey, SQL["key_of_run"], {"run_id": run_id}) if run_id else [None]
+            if not keys:
+                return Page([], None)
+            found = await self._scan(connection, keys[0], selected_by, after, size)
+            return Page(await _with_roots(connection, found.rows), found.next)
+
+    async def _scan(
+        self,
+        connection: AsyncConnection,
+        key: RunKey | None,
+        selected_by: FailureFilter,
+        after: FailurePosition | None,
+        size: int,
+    ) -> Page[StoredFailure, FailurePosition]:
+        params = present(selected_by)
+        scanned = [SQL[f"where_{name}"] for name in _SCANNED if name in params]
+        others = [SQL[f"where_{name}"].format(**DERIVED) for name in params if name not in _SCANNED]
+        if key is not None:
+            scanned.append(SQL["where_run"])
+            params |= {"run_id": key.run_id, "day": key.day}
+        if after is not None:
+            scanned.append(SQL["after"])
+            params |= {f"after_{name}": value for name, value in _place(after).items()}
+        # Without other filters the limit alone bounds the scan, and the planner knows that few rows are wanted.
+        fragments = {"conditions": conjunction(scanned), "order": SQL["latest_first"]}
+        source = SQL["scan"].format(bound="scan_rows" if others else "limit", **fragments)
+        page_sql = _details(source, conjunction(others), SQL["latest_first"])
+        end_sql = SQL["scan_end"].format(**fragments) if others else None
+        params["scan_rows"] = self._scan_rows
+        return await fetch_page(connection, StoredFailure, FailurePosition, page_sql, end_sql, params, size)
+
+
+async def of_run(connection: AsyncConnection, key: RunKey, limit: int) -> list[StoredFailure]:
+    """Return the first failures of a run, earliest first."""
+    sql = _details(SQL["of_runs"], "true", SQL["earliest_first"])
+    failures = await fetch(connection, StoredFailure, sql, _of_runs_params({key.run_id: key.day}) | {"limit": limit})
+    return await _with_roots(connection, failures)
+
+
+async def _with_roots(connection: AsyncConnection, failures: Sequence[StoredFailure]) -> list[StoredFailure]:
+    """The failures, with those marked that are the root of their run."""
+    # A failure without company is the root, unless it was recovered.
+    alone = {(f.run_id, f.failure_id) for f in failures if f.failure_count == 1 and not f.recovered}
+    roots_found = alone | await _roots_in_company(connection, [f for f in failures if f.failure_count > 1])
+    return [dataclasses.replace(f, root=True) if (f.run_id, f.failure_id) in roots_found else f for f in failures]
+
+
+async def _roots_in_company(connection: AsyncConnection, failures: Sequence[StoredFailure]) -> set[tuple[UUID, UUID]]:
+    """Run and id of the root of each run, among its first failures."""
+    days = {f.run_id: f.day for f in failures}
+    if not days:
+        return set()
+    sql = _details(SQL["of_runs"], SQL["is_candidate"].format(**DERIVED), SQL["earliest_first"])
+    params = _of_runs_params(days) | {"limit": limits.RUN_FAILURES * len(days)}
+    by_run: dict[UUID, list[StoredFailure]] = defaultdict(list)
+    for candidate in await fetch(connection, StoredFailure, sql, params):
+        by_run[candidate.run_id].append(candidate)
+    found = [await _root(connection, candidates) for candidates in by_run.values()]
+    return {(failure.run_id, failure.failure_id) for failure in found}
+
+
+async def _root(connection: AsyncConnection, candidates: Sequence[StoredFailure]) -> StoredFailure:
+    if len(candidates) == 1:
+        return candidates[0]
+    # Run by run: the trees of many runs at once may be too large to hold.
+    run = {"run_id": candidates[0].run_id, "day": candidates[0].day}
+    return roots.root(candidates, dict(await (await connection.execute(SQL["parents"], run)).fetchall()))
+
+
+def _details(source: str, conditions: str, order: str) -> str:
+    successes = SQL["successes"].format(scope=SQL["scope_of_row"])
+    return SQL["details"].format(source=source, conditions=conditions, order=order, successes=successes, **DERIVED)
+
+
+def _of_runs_params(days: Mapping[UUID, date]) -> dict[str, Any]:
+    return {"run_ids": list(days), "days": list(days.values()), "failures_per_run": limits.RUN_FAILURES}
+
+
+def _place(after: FailurePosition) -> dict[str, Any]:
+    return {"time": after.occur_time, "id": after.failure_id, "run_id": after.run_id}

@@ -1,0 +1,38 @@
+"""What the maintain role does, one short transaction each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from agenttrace_server import limits
+from agenttrace_server.store import statements
+from agenttrace_server.store.pool import Database, fetch
+
+_SQL = statements.load("maintenance.sql")
+
+
+class MaintenanceStore:
+    """Partitions ahead, abandoned runs, changes no watch needs any more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_partitions(self, days: int) -> list[str]:
+        """Create the missing partitions of the next `days` days, today included; return their names."""
+        async with self._database.transaction() as connection:
+            rows = await fetch(connection, _SQL["create_partitions"], {"days": days})
+        return [name for (name,) in rows]
+
+    async def abandon_runs(self, limit: int) -> int:
+        """Mark at most `limit` runs ABANDONED whose lease has run out; return how many."""
+        lease = timedelta(seconds=limits.LEASE_SECONDS_DEFAULT)
+        return await self._count("abandon_runs", {"default_lease": lease, "limit": limit})
+
+    async def trim_changes(self, keep: timedelta) -> int:
+        """Forget changes older than `keep`; return how many."""
+        return await self._count("trim_changes", {"keep": keep})
+
+    async def _count(self, name: str, parameters: dict[str, object]) -> int:
+        async with self._database.transaction() as connection:
+            ((count,),) = await fetch(connection, _SQL[name], parameters)
+        return int(count)

@@ -1,0 +1,8 @@
+-- name: create_partitions
+SELECT maintain_create_partitions(%(days)s)
+
+-- name: abandon_runs
+SELECT maintain_abandon_runs(%(default_lease)s, %(limit)s)
+
+-- name: trim_changes
+SELECT maintain_trim_changes(%(keep)s)

@@ -1,0 +1,218 @@
+"""`up` and `demo`: the whole of AgentTrace on one machine, each service its own process as in production."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from agenttrace_server import bundled, process
+from agenttrace_server.children import Child
+from agenttrace_server.config import Config, environment_of
+from agenttrace_server.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from agenttrace_server.errors import StartupError
+from agenttrace_server.store import migrations
+
+_ENDPOINTS_FILE = "endpoints.json"
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def up(config: Config, *, ephemeral: bool = False, endpoints_file: Path | None = None) -> int:
+    """Run everything until SIGTERM or SIGINT; return the exit code.
+
+    Raises StartupError, before anything is changed where that is possible.
+    """
+    with ExitStack() as stack:
+        if ephemeral:
+            config = _ephemeral(stack, config)
+        stopping = _stop_event(stack)
+        endpoints, children = _start(stack, config, stopping)
+        if endpoints_file:
+            process.write_atomically(endpoints_file, json.dumps(endpoints, indent=2))
+            stack.callback(endpoints_file.unlink, missing_ok=True)
+        print(_where_to_look(endpoints), flush=True)
+        return _wait(children, stopping)
+
+
+def demo(config: Config, *, exit_after: bool) -> int:
+    """Run everything, record the example agent's runs, and say where to look; return the exit code."""
+    with ExitStack() as stack:
+        stopping = _stop_event(stack)
+        endpoints, children = _start(stack, config, stopping)
+        environment = {
+            "AGENTTRACE_ENDPOINT": str(endpoints["ingest"]),
+            "AGENTTRACE_QUERY_ENDPOINT": str(endpoints["query"]),
+        }
+        code = _record_example(config, environment)
+        if code or exit_after:
+            return code
+        print("\n" + _where_to_look(endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.", flush=True)
+        return _wait(children, stopping)
+
+
+@contextmanager
+def database(config: Config) -> Iterator[str]:
+    """The URL of the database that `up` uses: the one that is set, the one of a running `up`, or its private one."""
+    with ExitStack() as stack:
+        running = config.data_directory / _ENDPOINTS_FILE
+        if config.database_url:
+            _prepare_foreign(config.database_url)
+            yield config.database_url
+        elif running.exists():
+            yield str(json.loads(running.read_text())["database_url"])
+        else:
+            yield _private_database(stack, config)
+
+
+def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple[dict[str, object], list[Child]]:
+    """Start database and services; return their endpoints once all are healthy, and the processes."""
+    _require_free_ports(config)
+    if config.database_url:
+        _prepare_foreign(config.database_url)
+        url = config.database_url
+    else:
+        url = _private_database(stack, config)
+    config = dataclasses.replace(
+        config, database_url=url, reflection=True, page_token_key=config.page_token_key or secrets.token_hex(32)
+    )
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agenttrace-")))
+    children = [Child(name, config, folder) for name in process.SERVICES]
+    # Last in, first out: the services drain before the database stops.
+    stack.callback(_stop_all, children)
+    for child in children:
+        child.start()
+    reports = {child.name: child.wait_until_serving(stopping) for child in children}
+    endpoints: dict[str, object] = {name: report["address"] for name, report in reports.items() if report["address"]}
+    endpoints["metrics"] = {name: report["metrics_url"] for name, report in reports.items()}
+    endpoints["database_url"] = url
+    _publish(stack, config, endpoints)
+    return endpoints, children
+
+
+def _publish(stack: ExitStack, config: Config, endpoints: dict[str, object]) -> None:
+    """Let other commands on this machine find what runs here."""
+    if config.data_directory.is_dir():
+        file = config.data_directory / _ENDPOINTS_FILE
+        process.write_atomically(file, json.dumps(endpoints, indent=2))
+        stack.callback(file.unlink, missing_ok=True)
+
+
+def _prepare_foreign(url: str) -> None:
+    """Bring an empty database to our schema. One that has data is its owner's to migrate: StartupError."""
+    found = migrations.version(url)
+    if found:
+        migrations.check_version(found)
+    else:
+        migrations.create_roles(url)
+        migrations.migrate(url)
+
+
+def _private_database(stack: ExitStack, config: Config) -> str:
+    """Start the private PostgreSQL and bring it to our schema; return its URL."""
+    try:
+        postgres = stack.enter_context(EmbeddedPostgres(config.data_directory))
+    except EmbeddedPostgresError as error:
+        raise StartupError(str(error)) from error
+    migrations.create_roles(postgres.url)
+    migrations.migrate(postgres.url)
+    return postgres.url
+
+
+def _ephemeral(stack: ExitStack, config: Config) -> Config:
+    """The configuration in a temporary folder and on free ports."""
+    folder = tempfile.mkdtemp(prefix="agenttrace-")
+    # Its files may belong to PostgreSQL's own user, and are gone with it.
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return dataclasses.replace(
+        config,
+        data_directory=Path(folder) / "data",
+        ingest_address="127.0.0.1:0",
+        query_address="127.0.0.1:0",
+        ingest_metrics_port=0,
+        query_metrics_port=0,
+        maintain_metrics_port=0,
+    )
+
+
+def _require_free_ports(config: Config) -> None:
+    """Notice an occupied port before anything is started or changed."""
+    metrics = {
+        "INGEST_METRICS_PORT": config.ingest_metrics_port,
+        "QUERY_METRICS_PORT": config.query_metrics_port,
+        "MAINTAIN_METRICS_PORT": config.maintain_metrics_port,
+    }
+    addresses = {name: f"{config.metrics_host}:{port}" for name, port in metrics.items()}
+    addresses |= {"INGEST_ADDRESS": config.ingest_address, "QUERY_ADDRESS": config.query_address}
+    for name, address in addresses.items():
+        host, _, port = address.rpartition(":")
+        if not port.isdigit():
+            raise StartupError(f"AGENTTRACE_SERVER_{name} must look like 127.0.0.1:50051")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host.strip("[]"), int(port)))
+            except OSError:
+                raise StartupError(
+                    f"can not listen on {address}: stop what does (another `agenttrace-server up`?), "
+                    f"or set AGENTTRACE_SERVER_{name}"
+                ) from None
+
+
+def _stop_event(stack: ExitStack) -> threading.Event:
+    """An event that SIGTERM and SIGINT set, for as long as the stack lives."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in _STOP_SIGNALS:
+        stack.callback(signal.signal, number, signal.signal(number, stop))
+    return stopping
+
+
+def _wait(children: list[Child], stopping: threading.Event) -> int:
+    """Wait for a signal; return 1 where a service ended without one."""
+    while not stopping.wait(0.5):
+        dead = [child.name for child in children if not child.is_running()]
+        if dead:
+            print(f"agenttrace-server: {', '.join(dead)} ended unexpectedly; its log is above", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _stop_all(children: list[Child]) -> None:
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.wait()
+
+
+def _record_example(config: Config, environment: dict[str, str]) -> int:
+    example = bundled.path("examples/customer_support_agent.py")
+    return subprocess.run([sys.executable, example], env=environment_of(config) | environment, check=False).returncode
+
+
+def _where_to_look(endpoints: dict[str, object]) -> str:
+    """What a person needs to go on."""
+    metrics = endpoints["metrics"]
+    assert isinstance(metrics, dict)
+    lines = [
+        "AgentTrace is running.",
+        f"  record   gRPC {endpoints['ingest']}   (AGENTTRACE_ENDPOINT)",
+        f"  read     gRPC {endpoints['query']}   (AGENTTRACE_QUERY_ENDPOINT)",
+        "  look     agenttrace runs · agenttrace run ID · agenttrace failures · agenttrace stats",
+        *(f"  metrics  {name:8} {url}" for name, url in metrics.items()),
+    ]
+    return "\n".join(lines)
