@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
 
-.PHONY: help setup demo up test lint types generate verify-generated buf seed lock schema format clean
+.PHONY: help setup demo up test lint types generate verify-generated buf seed lock schema configuration format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ verify-generated: setup ## Check that what is generated is what proto/ gives
 
 schema: setup ## Write db/schema.sql from the migrations
 	$(BIN)/python db/snapshot.py
+
+configuration: setup ## Write docs/configuration.md and .env.example from the server's settings
+	$(BIN)/python docs/generate.py
 
 lock: ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

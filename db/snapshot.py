@@ -46,7 +46,7 @@ def snapshot() -> str:
 
 def dump(url: str) -> str:
     """Return a database's schema as pg_dump writes it, without what differs from day to day."""
-    command = [find_binaries() / "pg_dump", "--schema-only", "--exclude-table=agent_*_2???????", url]
+    command = [str(find_binaries() / "pg_dump"), "--schema-only", "--exclude-table=agent_*_2???????", url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return _HEAD + re.sub(r"\n{3,}", "\n\n", _NOISE.sub("", text)).strip() + "\n"
 

@@ -135,3 +135,11 @@ def test_the_snapshot_of_the_schema_is_what_the_migrations_make() -> None:
 
     assert done.stderr.decode() == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("script", ["docs/generate.py"])
+def test_what_is_generated_from_the_settings_is_current(script: str) -> None:
+    done = subprocess.run([sys.executable, ROOT / script, "--check"], check=False, capture_output=True)
+
+    assert done.stderr.decode() == ""
+    assert done.returncode == 0

@@ -289,7 +289,8 @@ def python_for(user: dict[str, Any]) -> str:
 
 def test_without_a_death_signal_a_watcher_interrupts_the_server() -> None:
     """What stands in for the kernel on macOS."""
-    program = "import os, sys, time; from agenttrace_server.embedded.launcher import watch; parent = os.getpid()\n"
+    program = "import os, signal, sys, time; from agenttrace_server.embedded.launcher import watch\n"
+    program += "signal.signal(signal.SIGINT, signal.SIG_DFL); parent = os.getpid()\n"
     program += "if os.fork() == 0: watch(int(sys.argv[1]), parent); os._exit(0)\ntime.sleep(60)"
     with subprocess.Popen(["sleep", "60"]) as owner:
         command = [sys.executable, "-c", program, str(owner.pid)]

@@ -16,7 +16,6 @@ Upload = ingest_service_pb2.UploadStepsRequest | ingest_service_pb2.RecordBatchR
 
 _Item = TypeVar("_Item")
 _Row = TypeVar("_Row")
-_Kind = ingest_service_pb2.ItemKind.ValueType
 
 
 def _stored_names(enum: Any, *refused: str) -> dict[int, str]:
@@ -37,7 +36,7 @@ _FAILURE_TYPE = _stored_names(failure_pb2.FailureType)
 class Refused:
     """One refused item or attribute: kind, index in its list, reason and field, as the proto's enums name them."""
 
-    kind: _Kind
+    kind: ingest_service_pb2.ItemKind
     item_index: int
     reason: str
     field: str
@@ -68,7 +67,7 @@ def batch_from_message(message: Upload, period: Period) -> Batch:
 
 def _rows(
     items: Iterable[_Item],
-    kind: _Kind,
+    kind: ingest_service_pb2.ItemKind,
     convert: Callable[[_Item, Period, list[Refusal]], _Row],
     refused: list[Refused],
     period: Period,
@@ -150,7 +149,7 @@ def _step(step: step_pb2.Step, period: Period, refused_attributes: list[Refusal]
         raise Refusal("REQUIRED", "RETRY_OF_STEP_ID")
     if retry_of and (attempt == 1 or retry_of == step.step_id):
         raise Refusal("INCONSISTENT", "RETRY_OF_STEP_ID")
-    return StepRow(
+    columns = (
         values.required_uuid(step.run_id, "RUN_ID"),
         values.required_uuid(step.step_id, "STEP_ID"),
         values.uuid(step.parent_step_id, "PARENT_STEP_ID"),
@@ -169,6 +168,7 @@ def _step(step: step_pb2.Step, period: Period, refused_attributes: list[Refusal]
         _count(step.retrieval, "result_count") if step.HasField("retrieval") else None,
         _attributes(step.attributes, "STEP_ATTRIBUTES", refused_attributes),
     )
+    return StepRow._make(columns)
 
 
 _NO_MODEL = (None,) * 12

@@ -22,7 +22,7 @@ class Intake:
         self._draining = draining
         self._messages = 0
         self._bytes = 0
-        self.close_reason: pb.CloseReason.ValueType = pb.CLOSE_REASON_UNSPECIFIED
+        self.close_reason: pb.CloseReason = pb.CLOSE_REASON_UNSPECIFIED
 
     async def messages(self) -> AsyncIterator[Received]:
         """Yield the stream's messages."""
@@ -58,7 +58,7 @@ class Intake:
             self.close_reason = pb.CLOSE_REASON_MESSAGE_LIMIT
         elif self._bytes >= limits.STREAM_BYTES:
             self.close_reason = pb.CLOSE_REASON_BYTE_LIMIT
-        return self.close_reason != pb.CLOSE_REASON_UNSPECIFIED
+        return bool(self.close_reason)
 
 
 async def _read(requests: AsyncIterator[Received]) -> Received | None:

@@ -51,7 +51,7 @@ class Receipt:
         self._refuse(Refused(pb.ITEM_KIND_MESSAGE, 0, "MALFORMED_MESSAGE", "UNSPECIFIED"))
         self._message_count += 1
 
-    def _count(self, kind: pb.ItemKind.ValueType, indexes: Sequence[int], verdicts: Sequence[Verdict]) -> None:
+    def _count(self, kind: pb.ItemKind, indexes: Sequence[int], verdicts: Sequence[Verdict]) -> None:
         counts = self._item_counts(kind)
         accepted = sum(verdict.outcome == "ACCEPTED" for verdict in verdicts)
         duplicate = sum(verdict.outcome == "DUPLICATE" for verdict in verdicts)
@@ -65,7 +65,7 @@ class Receipt:
                 field = _FIELDS.get(column, column.upper()) if column else "UNSPECIFIED"
                 self._refuse(Refused(kind, index, outcome, field))
 
-    def _item_counts(self, kind: pb.ItemKind.ValueType) -> pb.ItemCounts:
+    def _item_counts(self, kind: pb.ItemKind) -> pb.ItemCounts:
         return {
             pb.ITEM_KIND_RUN: self.counts.runs,
             pb.ITEM_KIND_STEP: self.counts.steps,
@@ -88,6 +88,6 @@ class Receipt:
             message_index=self._message_count,
             kind=refused.kind,
             item_index=refused.item_index,
-            reason=pb.RejectionReason.Value(f"REJECTION_REASON_{refused.reason}"),
-            field=pb.RejectionField.Value(f"REJECTION_FIELD_{refused.field}"),
+            reason=f"REJECTION_REASON_{refused.reason}",
+            field=f"REJECTION_FIELD_{refused.field}",
         )

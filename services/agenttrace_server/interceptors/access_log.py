@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 import grpc
 import grpc.aio
 
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, Interceptor, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
 from agenttrace_server.interceptors.status_codes import code_name
 
 _log = logging.getLogger(__name__)
 
 
-class AccessLog(Interceptor):
+class AccessLog(grpc.aio.ServerInterceptor):
     """Logs calls when they end: at INFO, health checks at DEBUG."""
 
     async def intercept_service(

@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from agenttrace_server import errors
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, Interceptor, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
 
 DOMAIN = "agenttrace"
 STATUS_OF: dict[type[errors.ServiceError], grpc.StatusCode] = {
@@ -36,7 +36,7 @@ STATUS_OF: dict[type[errors.ServiceError], grpc.StatusCode] = {
 _log = logging.getLogger(__name__)
 
 
-class ErrorStatus(Interceptor):
+class ErrorStatus(grpc.aio.ServerInterceptor):
     """Ends calls with the status of the error they raised; anything but a ServiceError is INTERNAL."""
 
     async def intercept_service(
@@ -82,5 +82,5 @@ def _status(code: grpc.StatusCode, text: str, details: list[Any]) -> status_pb2.
     packed = [AnyMessage() for _ in details]
     for holder, detail in zip(packed, details, strict=True):
         holder.Pack(detail)
-    number: int = code.value[0]  # type: ignore[index]
+    number: int = code.value[0]
     return status_pb2.Status(code=number, message=text, details=packed)

@@ -12,11 +12,9 @@ import grpc.aio
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
-    Interceptor = grpc.aio.ServerInterceptor[Any, Any]
 else:  # generic for type checkers only
     Context = grpc.aio.ServicerContext
     Handler = grpc.RpcMethodHandler
-    Interceptor = grpc.aio.ServerInterceptor
 # Entered before the handler and left after it, or with what it raised.
 Around = Callable[[Context], AbstractAsyncContextManager[None]]
 Continuation = Callable[[grpc.HandlerCallDetails], Any]

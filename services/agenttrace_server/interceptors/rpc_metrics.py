@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 import grpc
 import grpc.aio
 
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, Interceptor, kind_of, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, kind_of, wrap_handler
 from agenttrace_server.interceptors.status_codes import code_name
 from agenttrace_server.metrics import Metrics
 
 
-class RpcMetrics(Interceptor):
+class RpcMetrics(grpc.aio.ServerInterceptor):
     """Counts calls as they start and end."""
 
     def __init__(self, metrics: Metrics) -> None:
@@ -26,7 +26,7 @@ class RpcMetrics(Interceptor):
     ) -> Handler:
         handler = await continuation(handler_call_details)
         if handler is None:
-            return handler  # type: ignore[no-any-return]
+            return handler  # type: ignore[return-value]
         _, service, method = handler_call_details.method.split("/", 2)
         labels = (kind_of(handler), service, method)
         return wrap_handler(handler, lambda context: self._counted(labels, context))

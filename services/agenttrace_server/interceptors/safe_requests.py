@@ -14,7 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from agenttrace_server.interceptors.handlers import Continuation, Handler, Interceptor
+from agenttrace_server.interceptors.handlers import Continuation, Handler
 
 _SERVICES = "/agenttrace.v1."
 
@@ -31,7 +31,7 @@ class Malformed:
     """Stands for a request whose bytes are no message, where servicers take messages."""
 
 
-class SafeRequests(Interceptor):
+class SafeRequests(grpc.aio.ServerInterceptor):
     """Parses requests into Received, or with `unwrap` into the message itself or Malformed."""
 
     def __init__(self, *, unwrap: bool) -> None:
@@ -73,16 +73,15 @@ def _count_unknown(message: Message) -> int:
     """The number of unknown fields in a message and the messages within it."""
     count = len(UnknownFieldSet(message))
     for descriptor, value in message.ListFields():
-        if descriptor.message_type is None:
-            continue
         count += sum(map(_count_unknown, _messages(descriptor, value)))
     return count
 
 
 def _messages(descriptor: FieldDescriptor, value: Any) -> Iterable[Message]:
     """The messages in a field: one, a list, or the values of a map."""
-    if not descriptor.is_repeated:
-        return [value]
-    if descriptor.message_type.GetOptions().map_entry:
-        return value.values() if descriptor.message_type.fields_by_name["value"].message_type else []
+    kind = descriptor.message_type
+    if kind is None or not descriptor.is_repeated:
+        return [value] if kind else []
+    if kind.GetOptions().map_entry:
+        return value.values() if kind.fields_by_name["value"].message_type else []
     return value  # type: ignore[no-any-return]

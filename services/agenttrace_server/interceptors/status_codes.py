@@ -6,7 +6,7 @@ import grpc
 
 from agenttrace_server.interceptors.handlers import Context
 
-_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}  # type: ignore[index]
+_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 def code_name(context: Context) -> str:
