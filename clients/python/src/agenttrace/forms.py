@@ -1,0 +1,54 @@
+"""What may be recorded: tokens, counts and attributes, told from the table in limits.json."""
+
+import math
+
+from agenttrace import limits
+
+Attribute = str | int | float | bool
+
+_CACHE_SIZE = 4096
+_INT64 = 2**63
+_tokens: set[str] = set()
+_string_keys: dict[str, bool] = {}
+
+
+def is_token(value: object) -> bool:
+    """Whether the value is a token (limits.json); fast for one that has been seen before."""
+    if not isinstance(value, str):
+        return False
+    if value in _tokens:
+        return True
+    if not limits.TOKEN.fullmatch(value):
+        return False
+    if len(_tokens) < _CACHE_SIZE:
+        _tokens.add(value)
+    return True
+
+
+def is_count(value: object) -> bool:
+    """Whether the value is a whole number from 0 to 2^53 - 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= limits.COUNT_MAX
+
+
+def is_attribute(key: str, value: object) -> bool:
+    """Whether the value may be stored under the key."""
+    takes_strings = _string_keys.get(key)
+    if takes_strings is None:
+        takes_strings = _learn_key(key)
+        if takes_strings is None:
+            return False
+    if isinstance(value, str):
+        return takes_strings and is_token(value)
+    if isinstance(value, int):
+        return -_INT64 <= value < _INT64
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _learn_key(key: object) -> bool | None:
+    """Whether a key takes strings; None for what is no key."""
+    if not isinstance(key, str) or not limits.ATTRIBUTE_KEY.fullmatch(key):
+        return None
+    takes_strings = not limits.is_content_key(key)
+    if len(_string_keys) < _CACHE_SIZE:
+        _string_keys[key] = takes_strings
+    return takes_strings

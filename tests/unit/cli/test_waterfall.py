@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from agenttrace.cli import wording
+from agenttrace.cli.waterfall import rows
+from agenttrace.v1 import step_pb2
+
+
+def step(name, sequence, parent="", **facts):
+    return step_pb2.Step(step_id=name, name=name, sequence=sequence, parent_step_id=parent, **facts)
+
+
+def test_children_follow_their_parent_in_order():
+    steps = [step("c", 3, "a"), step("a", 0), step("b", 2), step("d", 1, "a"), step("e", 4, "d")]
+
+    assert [(row.step.name, row.depth) for row in rows(steps, [], 0)] == [
+        ("a", 0),
+        ("d", 1),
+        ("e", 2),
+        ("c", 1),
+        ("b", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [[step("a", 0, "b"), step("b", 1, "a")], [step("a", 0, "a")], [step("a", 0, "missing"), step("b", 1, "a")]],
+)
+def test_every_step_is_shown_once_whatever_its_parents(steps):
+    assert sorted(row.step.name for row in rows(steps, [], 0)) == [made.name for made in steps]
+
+
+def test_ten_thousand_nested_steps_are_no_problem():
+    steps = [step(str(number), number, str(number - 1) if number else "") for number in range(10_000)]
+
+    assert rows(steps, [], 0)[-1].depth == 9_999
+
+
+def test_gaps_are_shown_only_where_steps_are_missing():
+    steps = [step("a", 0), step("b", 3), step("c", 9)]
+
+    assert [row.missing_before for row in rows(steps, [], 0)] == [0, 0, 0]
+    assert [row.missing_before for row in rows(steps, [], 4)] == [0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"), (0, "0 ms"), (0.00004, "40 µs"), (0.0042, "4.2 ms"), (0.25, "250 ms"), (0.9996, "1.00 s"),
+        (9.87, "9.87 s"), (59.94, "59.9 s"), (75, "1 m 15 s"), (7325, "2 h 02 m"),
+    ],
+)  # fmt: skip
+def test_lengths_are_spelt_with_about_three_digits(seconds, text):
+    assert wording.length(seconds) == text
