@@ -72,7 +72,7 @@ def existing_stubs() -> list[str]:
 
 def stubs(folder: Path) -> dict[str, str]:
     """Return the text of every Python stub by its path in the repository."""
-    from grpc_tools import protoc  # the generator's own environment has it, the project's has not
+    from grpc_tools import protoc  # noqa: PLC0415  only the generator's own environment has it
 
     includes = Path(protoc.__file__).parent / "_proto"
     files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))

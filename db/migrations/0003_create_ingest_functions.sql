@@ -173,35 +173,40 @@ END $$;
 -- 'TOO_MANY_STEPS'.
 CREATE FUNCTION ingest_merge_steps(p_step_limit integer) RETURNS TABLE (ordinal integer, verdict text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
--- The stage has no statistics worth the name; the only good plan goes by its xid and by keys.
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+-- The stage has no statistics: planned for one row, a nested loop is quadratic in the batch. It is read by its xid,
+-- and the tables one key at a time: a LATERAL with LIMIT leaves no other plan than by their primary key.
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 DECLARE
     batch CONSTANT xid8 := pg_current_xact_id();
 BEGIN
     -- A run at its limit takes no new steps, and still knows the stored ones as duplicates.
-    RETURN QUERY
-    WITH full_runs AS (
-        SELECT b.project_id, b.run_id, r.step_count
-        FROM (SELECT s.project_id, s.run_id, count(*) AS staged FROM ingest_step_stage s
-              WHERE s.xid = batch GROUP BY s.project_id, s.run_id) b
+    IF EXISTS (
+        SELECT FROM (SELECT s.project_id, s.run_id, count(*) AS staged FROM ingest_step_stage s
+                     WHERE s.xid = batch GROUP BY s.project_id, s.run_id) b
         JOIN agent_runs r ON r.project_id = b.project_id AND r.run_id = b.run_id
         WHERE r.step_count + b.staged > p_step_limit
-    ), unknown AS (
-        SELECT s.project_id, s.run_id, s.step_id, f.step_count, min(s.ordinal) AS first_ordinal
-        FROM ingest_step_stage s JOIN full_runs f ON f.project_id = s.project_id AND f.run_id = s.run_id
-        WHERE s.xid = batch AND NOT EXISTS (
-            SELECT FROM agent_steps k
-            WHERE k.project_id = s.project_id AND k.run_id = s.run_id AND k.step_id = s.step_id AND k.day = s.day)
-        GROUP BY s.project_id, s.run_id, s.step_id, f.step_count
-    ), excess AS (
-        SELECT p.project_id, p.run_id, p.step_id
-        FROM (SELECT u.*, row_number() OVER (PARTITION BY u.project_id, u.run_id ORDER BY u.first_ordinal) AS place
-              FROM unknown u) p
-        WHERE p.step_count + p.place > p_step_limit
-    )
-    DELETE FROM ingest_step_stage s USING excess e
-    WHERE s.xid = batch AND s.project_id = e.project_id AND s.run_id = e.run_id AND s.step_id = e.step_id
-    RETURNING s.ordinal, 'TOO_MANY_STEPS';
+    ) THEN
+        RETURN QUERY
+        WITH unknown AS (
+            SELECT s.project_id, s.run_id, s.step_id, min(s.ordinal) AS first_ordinal
+            FROM ingest_step_stage s
+            LEFT JOIN LATERAL (
+                SELECT true AS stored FROM agent_steps k
+                WHERE k.project_id = s.project_id AND k.run_id = s.run_id AND k.step_id = s.step_id AND k.day = s.day
+                LIMIT 1) k ON true
+            WHERE s.xid = batch AND k.stored IS NULL
+            GROUP BY s.project_id, s.run_id, s.step_id
+        ), excess AS (
+            SELECT p.project_id, p.run_id, p.step_id
+            FROM (SELECT u.*, row_number() OVER (PARTITION BY u.project_id, u.run_id ORDER BY u.first_ordinal) AS place
+                  FROM unknown u) p
+            JOIN agent_runs r ON r.project_id = p.project_id AND r.run_id = p.run_id
+            WHERE r.step_count + p.place > p_step_limit
+        )
+        DELETE FROM ingest_step_stage s USING excess e
+        WHERE s.xid = batch AND s.project_id = e.project_id AND s.run_id = e.run_id AND s.step_id = e.step_id
+        RETURNING s.ordinal, 'TOO_MANY_STEPS';
+    END IF;
 
     WITH first_rows AS (
         SELECT DISTINCT ON (s.project_id, s.run_id, s.step_id) s.*
@@ -243,17 +248,19 @@ BEGIN
                                s.finish_reason, s.time_to_first_token, s.cost_micro_usd, s.tool_name,
                                s.tool_call_id, s.retrieval_source, s.result_count, s.attributes::text)
                       THEN 'DUPLICATE' ELSE 'CONFLICT' END
-    FROM ingest_step_stage s
-    JOIN agent_steps k ON k.project_id = s.project_id AND k.run_id = s.run_id
-                       AND k.step_id = s.step_id AND k.day = s.day
+    FROM ingest_step_stage s,
+    LATERAL (SELECT * FROM agent_steps k
+             WHERE k.project_id = s.project_id AND k.run_id = s.run_id AND k.step_id = s.step_id AND k.day = s.day
+             LIMIT 1) k
     WHERE s.xid = batch;
     DELETE FROM ingest_step_stage s WHERE s.xid = batch;
 END $$;
 
 CREATE FUNCTION ingest_merge_failures() RETURNS TABLE (ordinal integer, verdict text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
--- The stage has no statistics worth the name; the only good plan goes by its xid and by keys.
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+-- The stage has no statistics: planned for one row, a nested loop is quadratic in the batch. It is read by its xid,
+-- and the tables one key at a time: a LATERAL with LIMIT leaves no other plan than by their primary key.
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 DECLARE
     batch CONSTANT xid8 := pg_current_xact_id();
 BEGIN
@@ -283,9 +290,10 @@ BEGIN
                            ROW(s.step_id, s.type, s.code, s.exception_type, s.http_status, s.grpc_status,
                                s.retryable, s.caused_by_failure_id, s.occur_time)
                       THEN 'DUPLICATE' ELSE 'CONFLICT' END
-    FROM ingest_failure_stage s
-    JOIN agent_failures k ON k.project_id = s.project_id AND k.run_id = s.run_id
-                       AND k.failure_id = s.failure_id AND k.day = s.day
+    FROM ingest_failure_stage s,
+    LATERAL (SELECT * FROM agent_failures k
+             WHERE k.project_id = s.project_id AND k.run_id = s.run_id AND k.failure_id = s.failure_id AND k.day = s.day
+             LIMIT 1) k
     WHERE s.xid = batch;
     DELETE FROM ingest_failure_stage s WHERE s.xid = batch;
 END $$;

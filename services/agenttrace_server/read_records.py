@@ -51,10 +51,15 @@ class FailurePosition(NamedTuple):
 
 
 class ChangePosition(NamedTuple):
-    """A place in the stream of changes: every row before it and the row itself are told."""
+    """A place in the stream of changes: it and all before it were read.
+
+    `time`: seconds since 1970 by the database's clock. What comes behind the place was written later, or in a
+    transaction that was still running then.
+    """
 
     xid: int
     seq: int
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,23 @@ class FailureFilter:
     agent_versions: Sequence[str] = ()
     environments: Sequence[str] = ()
     recovered: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepSelection:
+    """Which steps: of one run, or of the runs that a filter selects."""
+
+    run_id: str | None = None
+    run_filter: RunFilter = field(default_factory=RunFilter)
+    step_filter: StepFilter = field(default_factory=StepFilter)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSelection:
+    """Which failures: of one run, or of all."""
+
+    run_id: str | None = None
+    failure_filter: FailureFilter = field(default_factory=FailureFilter)
 
 
 class RunKey(NamedTuple):

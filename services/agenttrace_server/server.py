@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
-from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2
+from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 from agenttrace_server import limits
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError, StoreUnavailable
@@ -27,11 +28,23 @@ from agenttrace_server.interceptors.rpc_metrics import RpcMetrics
 from agenttrace_server.interceptors.safe_requests import SafeRequests
 from agenttrace_server.maintain import Maintainer
 from agenttrace_server.metrics import Metrics
+from agenttrace_server.query.follow import Follower
+from agenttrace_server.query.page_token import PageTokens
+from agenttrace_server.query.resume_token import ResumeTokens
+from agenttrace_server.query.servicer import QueryServicer, Stores
+from agenttrace_server.query.watch import WatchHub
 from agenttrace_server.records import DEFAULT_PROJECT_ID
 from agenttrace_server.store import migrations
+from agenttrace_server.store.catalogue import CatalogueStore
+from agenttrace_server.store.changes import ChangeStore
+from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.maintenance import MaintenanceStore
 from agenttrace_server.store.pool import Database
+from agenttrace_server.store.run_details import RunDetailStore
+from agenttrace_server.store.runs import RunStore
+from agenttrace_server.store.stats import StatsStore
+from agenttrace_server.store.steps import StepStore
 
 _INGEST = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _QUERY = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
@@ -76,8 +89,34 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
     async with AsyncExitStack() as stack:
         own = Metrics()
         database = await _database(stack, config, "query", config.query_database_url, own)
-        raise NotImplementedError
-        yield
+        hub = WatchHub(ChangeStore(database))
+        await hub.start()
+        stack.push_async_callback(hub.stop)
+        health = Health(database, own, _QUERY)
+        server = _server(own, config, health, _QUERY, SafeRequests(unwrap=True))
+        query_service_pb2_grpc.add_QueryServiceServicer_to_server(_query_servicer(config, database, hub), server)
+        metrics_url = _serve_metrics(stack, own, config.metrics_host, config.query_metrics_port)
+        address = await _listen(stack, server, config.query_address, "QUERY")
+        await stack.enter_async_context(health.watching())
+        stack.push_async_callback(_drain, health, hub.drain, server, config.drain_seconds)
+        yield Endpoints(address, metrics_url)
+
+
+def _query_servicer(config: Config, database: Database, hub: WatchHub) -> QueryServicer:
+    # Without a key of its own each process makes one: its tokens then end with it.
+    key = (config.page_token_key or secrets.token_hex(32)).encode()
+    runs = RunStore(database)
+    stores = Stores(
+        runs=runs,
+        run_details=RunDetailStore(database),
+        steps=StepStore(database),
+        failures=FailureStore(database),
+        stats=StatsStore(database),
+        catalogue=CatalogueStore(database),
+    )
+    resume_tokens = ResumeTokens(key, keep=timedelta(hours=config.watch_retention_hours))
+    follower = Follower(hub, ChangeStore(database), runs)
+    return QueryServicer(stores, PageTokens(key), resume_tokens, follower, project_of=_project_of)
 
 
 @asynccontextmanager

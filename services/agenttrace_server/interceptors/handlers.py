@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ Continuation = Callable[[grpc.HandlerCallDetails], Any]
 
 def wrap_handler(handler: Handler, around: Around) -> Handler:
     """Return a handler that runs within `around`."""
-    if handler.response_streaming:
+    # A streaming handler is a generator, or like grpc's own health service a coroutine that writes.
+    if inspect.isasyncgenfunction(_behaviour(handler)):
         return _replace(handler, _streaming(_behaviour(handler), around))
     return _replace(handler, _single(_behaviour(handler), around))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg import AsyncConnection
+
 from agenttrace_server.read_records import ChangePosition
 from agenttrace_server.store import statements
 from agenttrace_server.store.pool import Database
@@ -15,15 +17,22 @@ _SQL = statements.load("changes.sql")
 
 
 class Bounds(NamedTuple):
-    """How far changes may be read, and the first transaction id not given out yet."""
+    """How far changes may be read, the first transaction id not given out yet, and when that was so."""
 
     horizon: int
     next_xid: int
+    time: int
+
+    @property
+    def position(self) -> ChangePosition:
+        """The place up to which changes may be read."""
+        return ChangePosition(self.horizon, 0, self.time)
 
 
 class _Change(NamedTuple):
     xid: int
     seq: int
+    time: int
     run_id: UUID
 
 
@@ -40,8 +49,8 @@ class Changes:
 class ChangeStore:
     """The narrow table of changed runs.
 
-    Rows are read up to the oldest running transaction: one that commits late has a place that a reader has
-    not passed yet, whatever its sequence number is.
+    Rows are read up to the oldest running transaction: one that commits late has a place that no reader has
+    passed yet, whatever its sequence number is.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,14 +59,19 @@ class ChangeStore:
     async def bounds(self, project_id: int) -> Bounds:
         """Return how far changes may be read now."""
         async with self._database.transaction(project_id) as connection:
-            return (await fetch(connection, Bounds, _SQL["bounds"], {}))[0]
+            return await _bounds(connection)
 
     async def behind(self, project_id: int, position: ChangePosition, limit: int) -> Changes:
-        """Return the first changes behind a position, at most `limit` rows of them."""
+        """Return the first changes behind a position, from at most `limit` rows."""
         async with self._database.transaction(project_id) as connection:
-            horizon = (await fetch(connection, Bounds, _SQL["bounds"], {}))[0].horizon
-            params = {**position._asdict(), "horizon": horizon, "limit": limit}
+            bounds = await _bounds(connection)
+            params = {**position._asdict(), "horizon": bounds.horizon, "limit": limit}
             rows = await fetch(connection, _Change, _SQL["behind"], params)
         more = len(rows) == limit
-        reached = ChangePosition(rows[-1].xid, rows[-1].seq) if more else ChangePosition(horizon, 0)
+        reached = ChangePosition(*rows[-1][:3]) if more else bounds.position
+        # A standby that takes over may be behind the server that a position comes from.
         return Changes(frozenset(row.run_id for row in rows), max(position, reached), more)
+
+
+async def _bounds(connection: AsyncConnection) -> Bounds:
+    return (await fetch(connection, Bounds, _SQL["bounds"], {}))[0]

@@ -6,13 +6,13 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
 from agenttrace_server import limits
-from agenttrace_server.read_records import FailureFilter, FailurePosition, Page, RunKey, StoredFailure
+from agenttrace_server.read_records import FailurePosition, FailureSelection, Page, RunKey, StoredFailure
 from agenttrace_server.store import roots, statements
 from agenttrace_server.store.pool import Database
 from agenttrace_server.store.reads import conjunction, fetch, fetch_page, present
@@ -31,40 +31,54 @@ class FailureStore:
         self._scan_rows = scan_rows
 
     async def page(
-        self, project_id: int, run_id: str | None, selected_by: FailureFilter, after: FailurePosition | None, size: int
+        self, project_id: int, selection: FailureSelection, after: FailurePosition | None, size: int
     ) -> Page[StoredFailure, FailurePosition]:
         """Return at most `size` failures behind a position; perhaps none, and still a position to go on from."""
         async with self._database.transaction(project_id) as connection:
-            keys = await fetch(connection, RunKey, SQL["key_of_run"], {"run_id": run_id}) if run_id else [None]
-            if not keys:
-                return Page([], None)
-            found = await self._scan(connection, keys[0], selected_by, after, size)
+            query = _query(selection, after, self._scan_rows)
+            days = await fetch(connection, _Days, query.days_sql, query.params | {"limit": size + 1})
+            params = query.params | {"days": days[0].days}
+            found = await fetch_page(
+                connection, StoredFailure, FailurePosition, query.page_sql, query.scan_end_sql, params, size
+            )
             return Page(await _with_roots(connection, found.rows), found.next)
 
-    async def _scan(
-        self,
-        connection: AsyncConnection,
-        key: RunKey | None,
-        selected_by: FailureFilter,
-        after: FailurePosition | None,
-        size: int,
-    ) -> Page[StoredFailure, FailurePosition]:
-        params = present(selected_by)
-        scanned = [SQL[f"where_{name}"] for name in _SCANNED if name in params]
-        others = [SQL[f"where_{name}"].format(**DERIVED) for name in params if name not in _SCANNED]
-        if key is not None:
-            scanned.append(SQL["where_run"])
-            params |= {"run_id": key.run_id, "day": key.day}
-        if after is not None:
-            scanned.append(SQL["after"])
-            params |= {f"after_{name}": value for name, value in _place(after).items()}
-        # Without other filters the limit alone bounds the scan, and the planner knows that few rows are wanted.
-        fragments = {"conditions": conjunction(scanned), "order": SQL["latest_first"]}
-        source = SQL["scan"].format(bound="scan_rows" if others else "limit", **fragments)
-        page_sql = _details(source, conjunction(others), SQL["latest_first"])
-        end_sql = SQL["scan_end"].format(**fragments) if others else None
-        params["scan_rows"] = self._scan_rows
-        return await fetch_page(connection, StoredFailure, FailurePosition, page_sql, end_sql, params, size)
+
+class _Days(NamedTuple):
+    """The partitions that a page is in."""
+
+    days: Sequence[date]
+
+
+class _Query(NamedTuple):
+    """The statements that read a page: first its partitions, then its rows, then where its scan ended."""
+
+    days_sql: str
+    page_sql: str
+    scan_end_sql: str | None
+    params: dict[str, Any]
+
+
+def _query(selection: FailureSelection, after: FailurePosition | None, scan_rows: int) -> _Query:
+    params = present(selection.failure_filter)
+    others = [SQL[f"where_{name}"].format(**DERIVED) for name in params if name not in _SCANNED]
+    scanned = [SQL[f"where_{name}"] for name in _SCANNED if name in params]
+    scanned += [SQL["where_run"]] if selection.run_id else []
+    scanned += [SQL["after"]] if after else []
+    # Without other filters the limit alone bounds the scan, and the planner knows that few rows are wanted.
+    bound = "scan_rows" if others else "limit"
+    scan = _scan("scan", scanned, bound)
+    on_days = [*scanned, SQL["on_days"]]
+    return _Query(
+        SQL["days_of_run" if selection.run_id else "days_of_scan"].format(scan=scan),
+        _details(_scan("scan", on_days, bound), conjunction(others), SQL["latest_first"]),
+        _scan("scan_end", on_days, bound) if others else None,
+        params | _place(after) | {"run_id": selection.run_id, "scan_rows": scan_rows},
+    )
+
+
+def _scan(name: str, conditions: Sequence[str], bound: str) -> str:
+    return SQL[name].format(conditions=conjunction(conditions), order=SQL["latest_first"], bound=bound)
 
 
 async def of_run(connection: AsyncConnection, key: RunKey, limit: int) -> list[StoredFailure]:
@@ -113,5 +127,7 @@ def _of_runs_params(days: Mapping[UUID, date]) -> dict[str, Any]:
     return {"run_ids": list(days), "days": list(days.values()), "failures_per_run": limits.RUN_FAILURES}
 
 
-def _place(after: FailurePosition) -> dict[str, Any]:
-    return {"time": after.occur_time, "id": after.failure_id, "run_id": after.run_id}
+def _place(after: FailurePosition | None) -> dict[str, Any]:
+    if after is None:
+        return {}
+    return {"after_time": after.occur_time, "after_id": after.failure_id, "after_run_id": after.run_id}

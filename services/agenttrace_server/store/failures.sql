@@ -1,9 +1,10 @@
--- name: key_of_run
-SELECT run_id, day, start_time, step_count FROM api.runs WHERE run_id = %(run_id)s::uuid
+-- name: days_of_run
+SELECT coalesce(array_agg(day), '{{}}') AS days FROM api.runs WHERE run_id = %(run_id)s::uuid
 
 -- name: details
--- OFFSET 0 keeps the planner from joining in any other way than row by row, in the order of {source}: a page
--- that fills early stops it, and no statistics can make it read whole tables.
+-- OFFSET 0 keeps the planner from joining in any other way than row by row, in the order of the source: a page
+-- that fills early stops it, and no statistics can make it read whole tables. The days leave out partitions when
+-- the statement is planned: with a partition for each day of a quarter that takes longer than running it.
 SELECT f.run_id, f.failure_id, f.day, f.step_id, f.type, f.code, f.exception_type, f.http_status, f.grpc_status,
        f.retryable, f.caused_by_failure_id, f.occur_time, r.agent_id, r.agent_version, r.environment,
        r.failure_count, s.name AS step_name, s.attempt, {recovered} AS recovered
@@ -14,7 +15,7 @@ CROSS JOIN LATERAL (
 ) r
 LEFT JOIN LATERAL (
     SELECT name, attempt, retry_of_step_id
-    FROM api.steps WHERE run_id = f.run_id AND step_id = f.step_id AND day = f.day OFFSET 0
+    FROM api.steps WHERE run_id = f.run_id AND step_id = f.step_id AND day = f.day AND day = ANY (%(days)s) OFFSET 0
 ) s ON true
 LEFT JOIN LATERAL ({successes} OFFSET 0) later ON later.step_id = {first_attempt}
 WHERE {conditions}
@@ -37,13 +38,16 @@ WHERE {scope} AND attempt > 1 AND status = 'OK'
 GROUP BY run_id, retry_of_step_id
 
 -- name: scope_of_row
-run_id = f.run_id AND day = f.day AND r.retry_count > 0
+run_id = f.run_id AND day = f.day AND day = ANY (%(days)s) AND r.retry_count > 0
 
 -- name: latest_first
 f.occur_time DESC, f.failure_id DESC, f.run_id DESC
 
 -- name: earliest_first
 f.occur_time, f.failure_id
+
+-- name: days_of_scan
+SELECT coalesce(array_agg(DISTINCT day), '{{}}') AS days FROM ({scan}) f
 
 -- name: scan
 SELECT * FROM api.failures f WHERE {conditions} ORDER BY {order} LIMIT %({bound})s
@@ -55,7 +59,7 @@ ORDER BY {order} OFFSET %(scan_rows)s - 1 LIMIT 1
 -- name: of_runs
 SELECT f.* FROM unnest(%(run_ids)s::uuid[], %(days)s::date[]) AS w (run_id, day)
 CROSS JOIN LATERAL (
-    SELECT * FROM api.failures f WHERE f.run_id = w.run_id AND f.day = w.day
+    SELECT * FROM api.failures f WHERE f.run_id = w.run_id AND f.day = w.day AND f.day = ANY (%(days)s)
     ORDER BY f.occur_time, f.failure_id LIMIT %(failures_per_run)s
 ) f
 
@@ -64,7 +68,8 @@ CROSS JOIN LATERAL (
 -- planner would be free to turn that into a join of whole tables.
 NOT {recovered} AND (
     SELECT cause.failure_id FROM api.failures cause
-    WHERE cause.run_id = f.run_id AND cause.day = f.day AND cause.failure_id = f.caused_by_failure_id
+    WHERE cause.run_id = f.run_id AND cause.day = f.day AND cause.day = ANY (%(days)s)
+      AND cause.failure_id = f.caused_by_failure_id
       AND cause.failure_id <> f.failure_id
 ) IS NULL
 
@@ -76,7 +81,10 @@ WHERE run_id = %(run_id)s AND day = %(day)s AND parent_step_id IS NOT NULL
 (f.occur_time, f.failure_id, f.run_id) < (%(after_time)s, %(after_id)s, %(after_run_id)s)
 
 -- name: where_run
-f.run_id = %(run_id)s AND f.day = %(day)s
+f.run_id = %(run_id)s::uuid
+
+-- name: on_days
+f.day = ANY (%(days)s)
 
 -- name: where_types
 f.type = ANY (%(types)s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from agenttrace_server import limits
+from agenttrace_server.errors import QueryTooExpensive, StoreUnavailable
 from agenttrace_server.records import ACCEPTED, FailureRow, Outcome, RunMessage, StepRow, Verdict
 from agenttrace_server.store import statements
 from agenttrace_server.store.pool import Database, fetch
@@ -32,12 +34,15 @@ class IngestStore:
 
         Raises StoreUnavailable and Overloaded; then nothing is stored.
         """
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._write_once(project_id, runs, steps, failures)
-            except (DeadlockDetected, SerializationFailure):
-                continue  # nothing was stored, and the other transaction has gone on
-        return await self._write_once(project_id, runs, steps, failures)
+        try:
+            for _ in range(_ATTEMPTS - 1):
+                with suppress(DeadlockDetected, SerializationFailure):
+                    return await self._write_once(project_id, runs, steps, failures)
+                # Nothing was stored, and the other transaction has gone on.
+            return await self._write_once(project_id, runs, steps, failures)
+        except QueryTooExpensive as exc:
+            # To a client a database too slow to write is one that does not answer: it comes back later.
+            raise StoreUnavailable from exc
 
     async def _write_once(
         self, project_id: int, runs: Sequence[RunMessage], steps: Sequence[StepRow], failures: Sequence[FailureRow]
@@ -74,7 +79,7 @@ async def _merge(
     project_id: int,
     days: Mapping[str, date],
     kind: str,
-    rows: Sequence[StepRow] | Sequence[FailureRow],
+    rows: Sequence[StepRow | FailureRow],
 ) -> list[Verdict]:
     """Stage the rows of one kind and merge them; return their verdicts."""
     verdicts = [ACCEPTED] * len(rows)

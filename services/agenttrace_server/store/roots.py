@@ -49,8 +49,8 @@ def _depth(step_id: UUID | None, parents: Mapping[UUID, UUID], depths: dict[UUID
     while end is not None and end not in depths and end not in path:
         path[end] = len(path)
         end = parents.get(end)
-    known = depths[end] if end in depths else 0
+    known = 0 if end is None else depths.get(end, 0)
     # All steps of a cycle have its length.
-    cycle_start = path[end] if end in path else len(path)
+    cycle_start = len(path) if end is None else path.get(end, len(path))
     depths.update({step: known + len(path) - min(place, cycle_start) for step, place in path.items()})
     return depths[step_id]

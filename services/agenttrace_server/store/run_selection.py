@@ -34,7 +34,13 @@ def where(run_filter: RunFilter) -> tuple[str, dict[str, Any]]:
 
 
 async def page(
-    connection: AsyncConnection, row: type[RowT], columns: str, run_filter: RunFilter, start: Start, size: int, scan_rows: int
+    connection: AsyncConnection,
+    row: type[RowT],
+    columns: str,
+    run_filter: RunFilter,
+    start: Start,
+    size: int,
+    scan_rows: int,
 ) -> Page[RowT, RunPosition]:
     """Return a page of the runs, newest first, after reading at most `scan_rows` of them.
 
@@ -43,9 +49,11 @@ async def page(
     other filter does not match, or sort everything.
     """
     params = present(run_filter) | _start_params(start) | {"scan_rows": scan_rows}
-    lead, branches = _branches(run_filter, start, params)
+    lead, values = _lead(run_filter)
+    params |= {f"lead_{index}": value for index, value in enumerate(values)}
     others = [_SQL[f"where_{name}"] for name in present(run_filter) if name not in (lead, *_RANGE)]
     # Without other filters the limit alone bounds the scan, and the planner knows that few rows are wanted.
+    branches = _branches(run_filter, start, bound="scan_rows" if others else "limit")
     scan = _SQL["scan"].format(branches=branches) if others else branches
     page_sql = _SQL["page"].format(columns=columns, scan=scan, others=conjunction(others))
     end_sql = _SQL["scan_end"].format(branches=branches) if others else None
@@ -58,19 +66,17 @@ def _start_params(start: Start) -> dict[str, Any]:
     return {"after_time": start.position.start_time, "after_id": start.position.run_id}
 
 
-def _branches(run_filter: RunFilter, start: Start, params: dict[str, Any]) -> tuple[str, str]:
-    """The filter that leads, and one ordered scan for each of its values.
+def _branches(run_filter: RunFilter, start: Start, *, bound: str) -> str:
+    """One ordered scan for each value of the filter that leads, or one of all runs.
 
-    A single `= ANY` over several values would be read in the index's order of values and then sorted, all of it.
+    A single `= ANY` over several values would be read in the order of the values and then sorted, all of it.
     """
     lead, values = _lead(run_filter)
-    shared = [_SQL[f"where_{name}"] for name in _RANGE if name in params]
+    shared = [_SQL[f"where_{name}"] for name in _RANGE if getattr(run_filter, name) is not None]
     if start.position is not None:
         shared.append(_SQL["onward_from" if start.inclusive else "after"])
-    params |= {f"lead_{index}": value for index, value in enumerate(values)}
-    clauses = [[_lead_clause(lead, index, value)] for index, value in enumerate(values)] or [[]]
-    scans = [_SQL["branch"].format(conditions=conjunction(own + shared)) for own in clauses]
-    return lead, "\nUNION ALL\n".join(scans)
+    own = [[_lead_clause(lead, index, value)] for index, value in enumerate(values)] or [[]]
+    return "\nUNION ALL\n".join(_SQL["branch"].format(conditions=conjunction(o + shared), bound=bound) for o in own)
 
 
 def _lead_clause(lead: str, index: int, value: str) -> str:

@@ -10,10 +10,10 @@ cache_write_tokens, reasoning_tokens, cost_micro_usd, create_time, update_time
 run_id, day, start_time, step_count
 
 -- name: page
-SELECT {columns} FROM ({scan}) scanned WHERE {others} ORDER BY start_time DESC, run_id DESC LIMIT %(limit)s
+SELECT {columns} FROM ({scan}) runs WHERE {others} ORDER BY start_time DESC, run_id DESC LIMIT %(limit)s
 
 -- name: scan
--- Read lazily: a page that fills early stops it. Each branch walks an index, which a merge keeps in order.
+-- Read lazily: a page that fills early stops it.
 SELECT * FROM ({branches}) branches ORDER BY start_time DESC, run_id DESC LIMIT %(scan_rows)s
 
 -- name: scan_end
@@ -21,7 +21,8 @@ SELECT start_time, run_id FROM ({branches}) branches
 ORDER BY start_time DESC, run_id DESC OFFSET %(scan_rows)s - 1 LIMIT 1
 
 -- name: branch
-SELECT * FROM api.runs WHERE {conditions}
+-- Walks an index. Its own order and limit make the planner merge branches instead of sorting all of them.
+(SELECT * FROM api.runs WHERE {conditions} ORDER BY start_time DESC, run_id DESC LIMIT %({bound})s)
 
 -- name: after
 (start_time, run_id) < (%(after_time)s, %(after_id)s)
@@ -76,7 +77,12 @@ start_time < %(start_time_before)s
 failure_types && %(failure_types)s
 
 -- name: where_failure_codes
-failure_codes && %(failure_codes)s
+-- A run keeps its first 8 codes: where it has so many, it may have others. No EXISTS, which the planner would
+-- be free to turn into a join of whole tables.
+(failure_codes && %(failure_codes)s OR cardinality(failure_codes) >= 8 AND (
+    SELECT true FROM api.failures f
+    WHERE f.run_id = runs.run_id AND f.day = runs.day AND f.code = ANY (%(failure_codes)s) LIMIT 1
+))
 
 -- name: where_min_duration
 end_time - start_time >= %(min_duration)s

@@ -170,7 +170,7 @@ async def _groups_asked_for(tables: _Tables, query: StatsQuery) -> list[Group]:
     if query.dimension is not None:
         names = await _largest(tables, groupings, query)
         ranks = {name: rank for rank, name in enumerate(names)}
-        tables.params.update(keys=[name.key for name in names], versions=[name.agent_version for name in names])
+        tables.params["names"] = [" ".join(name) for name in names]
     return sorted(await _groups(tables, groupings), key=lambda group: _place(group.key, ranks))
 
 

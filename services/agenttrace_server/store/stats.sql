@@ -28,8 +28,8 @@ GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2 LIMIT %(groups)s
 
 -- name: runs_of_step_dimension
 -- Each run once for each value of its steps.
-SELECT DISTINCT r.*, {step_key} AS step_key
-FROM ({selected}) r JOIN ({steps}) s USING (run_id, day)
+SELECT r.*, k.step_key
+FROM ({selected}) r JOIN (SELECT DISTINCT s.run_id, {step_key} AS step_key FROM ({steps}) s) k USING (run_id)
 
 -- name: run_counts
 SELECT {key} AS key, {version} AS agent_version, {bucket} AS bucket_start_time,
@@ -63,6 +63,7 @@ SELECT {key} AS key, {version} AS agent_version, {bucket} AS bucket_start_time,
 FROM ({selected}) r JOIN ({steps}) s USING (run_id, day)
 WHERE {in_group}
 GROUP BY 1, 2, 3
+ORDER BY 1, 2, 3
 
 -- name: failures
 -- Every failure of the selected runs beside its step.
@@ -94,7 +95,8 @@ LIMIT %(failures)s
 true
 
 -- name: in_top
-({key}, coalesce({version}, '')) IN (SELECT * FROM unnest(%(keys)s::text[], %(versions)s::text[]))
+-- Not IN over two arrays, which is planned as a join of unknown size. No key or version has a space.
+{key} || ' ' || coalesce({version}, '') = ANY (%(names)s)
 
 -- name: nothing
 NULL::text

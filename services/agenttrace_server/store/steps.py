@@ -8,7 +8,15 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from agenttrace_server import limits
-from agenttrace_server.read_records import Page, RunFilter, RunKey, RunPosition, StepFilter, StepPosition, StoredStep
+from agenttrace_server.read_records import (
+    Page,
+    RunKey,
+    RunPosition,
+    StepFilter,
+    StepPosition,
+    StepSelection,
+    StoredStep,
+)
 from agenttrace_server.store import run_selection, statements
 from agenttrace_server.store.pool import Database
 from agenttrace_server.store.reads import conjunction, fetch, present
@@ -28,27 +36,27 @@ class StepStore:
         self._database = database
         self._scan_rows = scan_rows
 
-    async def page_of_run(
-        self, project_id: int, run_id: str, step_filter: StepFilter, after: StepPosition | None, size: int
+    async def page(
+        self, project_id: int, selection: StepSelection, after: StepPosition | None, size: int
     ) -> Page[StoredStep, StepPosition]:
-        """Return at most `size` steps of one run behind a position; none where the run is not there."""
+        """Return at most `size` steps behind a position; perhaps none, and still a position to go on from."""
         async with self._database.transaction(project_id) as connection:
-            keys = await fetch(connection, RunKey, _SQL["key_of_run"], {"run_id": run_id})
-            return await self._walk(connection, Page(keys, None), step_filter, after, size)
+            keys = await self._runs(connection, selection, after)
+            return await self._walk(connection, keys, selection.step_filter, after, size)
 
-    async def page_of_runs(
-        self, project_id: int, run_filter: RunFilter, step_filter: StepFilter, after: StepPosition | None, size: int
-    ) -> Page[StoredStep, StepPosition]:
-        """Return at most `size` steps of many runs; perhaps none, and still a position to go on from."""
+    async def _runs(
+        self, connection: AsyncConnection, selection: StepSelection, after: StepPosition | None
+    ) -> Page[RunKey, RunPosition]:
+        """The runs to walk, beginning with the one that the position is in."""
+        if selection.run_id is not None:
+            return Page(await fetch(connection, RunKey, _SQL["key_of_run"], {"run_id": selection.run_id}), None)
         start = run_selection.Start(
             RunPosition(after.run_start_time, after.run_id) if after else None,
             inclusive=after is not None and after.step_id is not None,
         )
-        async with self._database.transaction(project_id) as connection:
-            keys = await run_selection.page(
-                connection, RunKey, run_selection.KEY_COLUMNS, run_filter, start, _RUNS_PER_CHUNK, self._scan_rows
-            )
-            return await self._walk(connection, keys, step_filter, after, size)
+        return await run_selection.page(
+            connection, RunKey, run_selection.KEY_COLUMNS, selection.run_filter, start, _RUNS_PER_CHUNK, self._scan_rows
+        )
 
     async def _walk(
         self,
