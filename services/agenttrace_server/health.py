@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio
 
+from agenttrace_server.background import end_task
 from agenttrace_server.errors import ServiceError
 from agenttrace_server.metrics import Metrics
 from agenttrace_server.store import migrations
@@ -41,7 +42,7 @@ class Health:
         try:
             yield
         finally:
-            task.cancel()
+            await end_task(task)
 
     async def drain(self) -> None:
         """Say NOT_SERVING from now on, whatever is set later."""

@@ -16,6 +16,7 @@ from prometheus_client import start_http_server
 
 from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 from agenttrace_server import limits
+from agenttrace_server.background import end_task
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError, StoreUnavailable
 from agenttrace_server.health import Health
@@ -126,7 +127,7 @@ async def maintain_service(config: Config) -> AsyncIterator[Endpoints]:
         own = Metrics()
         database = await _database(stack, config, "maintain", config.maintain_database_url, own)
         task = asyncio.create_task(_maintainer(database, config).forever())
-        stack.callback(task.cancel)
+        stack.push_async_callback(end_task, task)
         yield Endpoints("", _serve_metrics(stack, own, config.metrics_host, config.maintain_metrics_port))
 
 
