@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -47,16 +47,17 @@ def up(config: Config, *, ephemeral: bool = False, endpoints_file: Path | None =
 
 def demo(config: Config, *, exit_after: bool) -> int:
     """Run everything, record the example agent's runs, and say where to look; return the exit code."""
+    if config.log_level == "INFO":
+        config = dataclasses.replace(config, log_level="WARNING")  # the runs are what is to be seen
     with ExitStack() as stack:
         stopping = _stop_event(stack)
         endpoints, children = _start(stack, config, stopping)
-        environment = {
-            "AGENTTRACE_ENDPOINT": str(endpoints["ingest"]),
-            "AGENTTRACE_QUERY_ENDPOINT": str(endpoints["query"]),
-        }
-        code = _record_example(config, environment)
-        if code or exit_after:
+        code = _record_example(config, endpoints)
+        if code:
             return code
+        if exit_after:
+            print(f"\nwhat was recorded is kept in {config.data_directory}; `agenttrace-server up` serves it")
+            return 0
         print("\n" + _where_to_look(endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.", flush=True)
         return _wait(children, stopping)
 
@@ -199,20 +200,31 @@ def _stop_all(children: list[Child]) -> None:
         child.wait()
 
 
-def _record_example(config: Config, environment: dict[str, str]) -> int:
+def _record_example(config: Config, endpoints: Mapping[str, object]) -> int:
     example = bundled.path("examples/customer_support_agent.py")
-    return subprocess.run([sys.executable, example], env=environment_of(config) | environment, check=False).returncode
+    found = {"AGENTTRACE_ENDPOINT": endpoints["ingest"], "AGENTTRACE_QUERY_ENDPOINT": endpoints["query"]}
+    environment = environment_of(config) | {name: str(address) for name, address in found.items()}
+    return subprocess.run([sys.executable, example], env=environment, check=False).returncode
 
 
-def _where_to_look(endpoints: dict[str, object]) -> str:
+def _where_to_look(endpoints: Mapping[str, object]) -> str:
     """What a person needs to go on."""
     metrics = endpoints["metrics"]
     assert isinstance(metrics, dict)
+    command = _command("agenttrace")
     lines = [
         "AgentTrace is running.",
+        f"  look     {command} runs · {command} run ID · {command} failures · {command} stats",
         f"  record   gRPC {endpoints['ingest']}   (AGENTTRACE_ENDPOINT)",
         f"  read     gRPC {endpoints['query']}   (AGENTTRACE_QUERY_ENDPOINT)",
-        "  look     agenttrace runs · agenttrace run ID · agenttrace failures · agenttrace stats",
         *(f"  metrics  {name:8} {url}" for name, url in metrics.items()),
     ]
     return "\n".join(lines)
+
+
+def _command(name: str) -> str:
+    """How a command that was installed beside us is called from here."""
+    if shutil.which(name):
+        return name
+    beside = Path(sys.executable).parent / name
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)

@@ -41,6 +41,7 @@ class StatsStore:
     async def report(self, project_id: int, query: StatsQuery) -> StatsReport:
         """Return the statistics; raise QueryTooExpensive where the tables hold too much."""
         async with self._database.transaction(project_id) as connection:
+            await connection.execute(_SQL["more_memory"])
             tables = await _tables(connection, query)
             totals = await _groups(tables, _Groupings())
             return StatsReport(
@@ -130,7 +131,11 @@ def _groupings(tables: _Tables, query: StatsQuery) -> _Groupings:
 
 
 def _named(key: str, version: str, bucket: str) -> _Grouping:
-    return _Grouping(key, version, bucket, _SQL["in_top"].format(key=key, version=version))
+    return _Grouping(key, version, bucket, _SQL["has_key"].format(key=key))
+
+
+def _in_top(grouping: _Grouping) -> _Grouping:
+    return grouping._replace(in_group=_SQL["in_top"].format(key=grouping.key, version=grouping.version))
 
 
 async def _groups(tables: _Tables, groupings: _Groupings) -> list[Group]:
@@ -166,17 +171,21 @@ async def _groups_asked_for(tables: _Tables, query: StatsQuery) -> list[Group]:
     if query.dimension is None and query.bucket is None:
         return []
     groupings = _groupings(tables, query)
-    ranks: dict[_Name, int] = {}
-    if query.dimension is not None:
-        names = await _largest(tables, groupings, query)
-        ranks = {name: rank for rank, name in enumerate(names)}
+    if query.dimension is None:
+        return sorted(await _groups(tables, groupings), key=lambda group: _place(group.key, {}))
+    # As many groups as fit into an answer with all of their buckets.
+    most = max(1, min(limits.STATS_GROUPS, _GROUP_ROWS // query.bucket_count))
+    names = await _largest(tables, groupings, most)
+    if len(names) == most:
         tables.params["names"] = [" ".join(name) for name in names]
+        groupings = groupings._replace(of_runs=_in_top(groupings.of_runs), of_steps=_in_top(groupings.of_steps))
+    ranks = {name: rank for rank, name in enumerate(names)}
     return sorted(await _groups(tables, groupings), key=lambda group: _place(group.key, ranks))
 
 
-async def _largest(tables: _Tables, groupings: _Groupings, query: StatsQuery) -> list[_Name]:
-    """The groups with the most runs: as many as all buckets of them fit into an answer."""
-    tables.params["groups"] = max(1, min(limits.STATS_GROUPS, _GROUP_ROWS // query.bucket_count))
+async def _largest(tables: _Tables, groupings: _Groupings, most: int) -> list[_Name]:
+    """The groups with the most runs."""
+    tables.params["groups"] = most
     grouping = groupings.of_runs
     return await tables.fetch(_Name, "top", key=grouping.key, version=grouping.version, **_source(groupings))
 

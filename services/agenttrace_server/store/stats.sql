@@ -1,3 +1,7 @@
+-- name: more_memory
+-- Sorting and hashing in memory what is counted takes half the time.
+SELECT set_config('work_mem', '32MB', true)
+
 -- name: selection
 -- The days are the partitions that have steps of the runs. Of few runs the ids are worth knowing: their steps
 -- are then found by key.
@@ -94,8 +98,11 @@ LIMIT %(failures)s
 -- name: everything
 true
 
+-- name: has_key
+{key} IS NOT NULL
+
 -- name: in_top
--- Not IN over two arrays, which is planned as a join of unknown size. No key or version has a space.
+-- Not IN over two arrays, which is planned as a join of unknown size. No key or version has a space in it.
 {key} || ' ' || coalesce({version}, '') = ANY (%(names)s)
 
 -- name: nothing
