@@ -56,7 +56,7 @@ SELECT jsonb_agg(jsonb_build_object(
     'tags', '["sample"]'::jsonb, 'attributes', jsonb_build_object('channel', (ARRAY['chat', 'mail'])[1 + n % 2]),
     'expected_step_count', (SELECT count(*) FROM sample_steps s WHERE s.n = r.n))) AS messages
 FROM sample_runs r;
-SELECT count(*) FROM sample_messages, ingest_runs(1, messages, 32, 32);
+SELECT count(*) FROM sample_messages, ingest_runs(1, messages, '{}', '{}', 32, 32);
 
 INSERT INTO agent_steps (
     project_id, run_id, step_id, day, sequence, type, name, status, attempt, retry_of_step_id, start_time, end_time,

@@ -8,7 +8,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- A run message as it is handed to ingest_runs(), in a JSON array. is_stub: it tells no start_time, and
--- start_time is the earliest time it mentions. So it is for a run of which the batch has only steps or failures.
+-- start_time is the earliest time it mentions.
 CREATE TYPE run_message AS (
     ordinal integer,
     run_id uuid,
@@ -80,14 +80,19 @@ BEGIN
     RETURN r;
 END $$;
 
--- Merges a batch's run messages and makes stubs. Returns a row per message: its verdict ('ACCEPTED',
--- 'DUPLICATE', or a reason with its field) and, for the writer, the run's day and agent, and whether this
--- message ended it for the first time.
+-- Merges a batch's run messages, in their order, and makes stubs for the runs that its steps and failures touch,
+-- each with the earliest of their times. Returns a row per message: its verdict ('ACCEPTED', 'DUPLICATE', or a reason
+-- with its field) and whether it ended the run for the first time; and a row without ordinal per run: its day (since
+-- 1970-01-01), agent and stored steps.
 --
--- Rows are locked in the order of run_id, new ones by their insertion: two batches can not deadlock.
+-- New runs are inserted in the order of run_id, then the others are locked in that order: two batches can not
+-- deadlock. Most messages are the first of new runs and take no turn of the loop.
 CREATE FUNCTION ingest_runs(
-    p_project_id integer, p_messages jsonb, p_tag_limit integer, p_attribute_limit integer
-) RETURNS TABLE (ordinal integer, verdict text, field text, run_id uuid, day date, agent_id text, first_end boolean)
+    p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamptz[],
+    p_tag_limit integer, p_attribute_limit integer
+) RETURNS TABLE (
+    ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer,
+    first_end boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -95,9 +100,13 @@ DECLARE
     r agent_runs;
     merged agent_runs;
     messages run_message[];
-    new_ordinals integer[];
+    firsts integer[];
+    run_ids uuid[];
+    new_runs uuid[];
 BEGIN
-    SELECT array_agg(p) INTO messages FROM jsonb_populate_recordset(NULL::run_message, p_messages) p;
+    SELECT coalesce(array_agg(p), '{}') INTO messages FROM jsonb_populate_recordset(NULL::run_message, p_messages) p;
+    SELECT coalesce(array_agg(u ORDER BY u), '{}') INTO run_ids
+    FROM (SELECT f.run_id AS u FROM unnest(messages) f UNION SELECT unnest(p_touched)) ids;
 
     WITH first_messages AS (
         SELECT DISTINCT ON (f.run_id) f.* FROM unnest(messages) f ORDER BY f.run_id, f.ordinal
@@ -105,67 +114,91 @@ BEGIN
         INSERT INTO agent_runs (project_id, run_id, day, is_stub, agent_id, agent_version, environment, status,
                                 start_time, end_time, heartbeat_time, lease_duration, session_id, user_key,
                                 parent_run_id, tags, attributes, expected_step_count)
-        SELECT p_project_id, f.run_id, (now() AT TIME ZONE 'UTC')::date, f.is_stub, f.agent_id, f.agent_version,
-               f.environment, f.status, f.start_time, f.end_time, f.heartbeat_time, f.lease_duration, f.session_id,
-               f.user_key, f.parent_run_id, f.tags, f.attributes, f.expected_step_count
-        FROM first_messages f ORDER BY f.run_id
+        SELECT p_project_id, u.run_id, (now() AT TIME ZONE 'UTC')::date, coalesce(f.is_stub, true), f.agent_id,
+               f.agent_version, f.environment, coalesce(f.status, 'RUNNING'), coalesce(f.start_time, t.start_time),
+               f.end_time, f.heartbeat_time, f.lease_duration, f.session_id, f.user_key, f.parent_run_id,
+               coalesce(f.tags, '{}'), coalesce(f.attributes, '{}'), f.expected_step_count
+        FROM unnest(run_ids) u (run_id)
+        LEFT JOIN first_messages f ON f.run_id = u.run_id
+        LEFT JOIN unnest(p_touched, p_touch_times) t (run_id, start_time) ON t.run_id = u.run_id
+        ORDER BY u.run_id
         ON CONFLICT DO NOTHING
         RETURNING run_id
     )
-    SELECT coalesce(array_agg(f.ordinal), '{}') INTO new_ordinals FROM first_messages f JOIN inserted USING (run_id);
+    SELECT coalesce(array_agg(i.run_id), '{}'), coalesce(array_agg(f.ordinal) FILTER (WHERE f.ordinal IS NOT NULL), '{}')
+    INTO new_runs, firsts
+    FROM inserted i LEFT JOIN first_messages f ON f.run_id = i.run_id;
 
-    PERFORM FROM agent_runs a
-    WHERE a.project_id = p_project_id AND a.run_id IN (SELECT u.run_id FROM unnest(messages) u)
-    ORDER BY a.run_id FOR UPDATE;
+    IF cardinality(new_runs) < cardinality(run_ids) THEN
+        PERFORM FROM agent_runs a
+        WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids)
+        ORDER BY a.run_id FOR UPDATE;
+    END IF;
 
-    FOR m IN SELECT * FROM unnest(messages) u ORDER BY u.run_id, u.ordinal LOOP
+    RETURN QUERY
+    SELECT f.ordinal, 'ACCEPTED', NULL::text, f.run_id::text, NULL::integer, NULL::text, NULL::integer,
+           f.end_time IS NOT NULL
+    FROM unnest(messages) f JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal;
+
+    FOR m IN
+        SELECT f.* FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
+        WHERE o.ordinal IS NULL ORDER BY f.run_id, f.ordinal
+    LOOP
         SELECT * INTO r FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-        ordinal := m.ordinal;
-        run_id := m.run_id;
+        field := run_conflict(r, m);
+        merged := merge_run(r, m);
         verdict := 'ACCEPTED';
         first_end := false;
-        field := NULL;
-        IF m.ordinal = ANY (new_ordinals) THEN
-            first_end := r.end_time IS NOT NULL;
-        ELSE
-            field := run_conflict(r, m);
-            merged := merge_run(r, m);
-            IF field IS NOT NULL THEN
-                verdict := 'CONFLICT';
-            ELSIF cardinality(merged.tags) > p_tag_limit THEN
-                verdict := 'TOO_LONG';
-                field := 'tags';
-            ELSIF m.attributes <> '{}'
-                AND (SELECT count(*) FROM jsonb_object_keys(merged.attributes)) > p_attribute_limit THEN
-                verdict := 'TOO_LONG';
-                field := 'attributes';
-            ELSIF merged.end_time < merged.start_time THEN
-                verdict := 'END_BEFORE_START';
-                field := CASE WHEN r.end_time IS NULL THEN 'end_time' ELSE 'start_time' END;
-            ELSIF merged IS NOT DISTINCT FROM r THEN
-                verdict := 'DUPLICATE';
-            END IF;
-            -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease
-            -- and saves a row version for most batches.
-            IF verdict = 'ACCEPTED' OR (verdict = 'DUPLICATE' AND r.update_time < now() - interval '10 s') THEN
-                first_end := r.end_time IS NULL AND merged.end_time IS NOT NULL;
-                r := merged;
-                UPDATE agent_runs a
-                SET is_stub = r.is_stub, agent_id = r.agent_id, agent_version = r.agent_version,
-                    environment = r.environment, start_time = r.start_time, end_time = r.end_time,
-                    status = r.status, heartbeat_time = r.heartbeat_time, lease_duration = r.lease_duration,
-                    session_id = r.session_id, user_key = r.user_key, parent_run_id = r.parent_run_id,
-                    tags = r.tags, attributes = r.attributes, expected_step_count = r.expected_step_count,
-                    update_time = now()
-                WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-            END IF;
+        IF field IS NOT NULL THEN
+            verdict := 'CONFLICT';
+        ELSIF cardinality(merged.tags) > p_tag_limit THEN
+            verdict := 'TOO_LONG';
+            field := 'tags';
+        ELSIF m.attributes <> '{}'
+            AND (SELECT count(*) FROM jsonb_object_keys(merged.attributes)) > p_attribute_limit THEN
+            verdict := 'TOO_LONG';
+            field := 'attributes';
+        ELSIF merged.end_time < merged.start_time THEN
+            verdict := 'END_BEFORE_START';
+            field := CASE WHEN r.end_time IS NULL THEN 'end_time' ELSE 'start_time' END;
+        ELSIF merged IS NOT DISTINCT FROM r THEN
+            verdict := 'DUPLICATE';
         END IF;
-        day := r.day;
-        agent_id := r.agent_id;
+        -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and saves
+        -- a row version for most batches.
+        IF verdict = 'ACCEPTED' OR (verdict = 'DUPLICATE' AND r.update_time < now() - interval '10 s') THEN
+            first_end := r.end_time IS NULL AND merged.end_time IS NOT NULL;
+            UPDATE agent_runs a
+            SET is_stub = merged.is_stub, agent_id = merged.agent_id, agent_version = merged.agent_version,
+                environment = merged.environment, start_time = merged.start_time, end_time = merged.end_time,
+                status = merged.status, heartbeat_time = merged.heartbeat_time,
+                lease_duration = merged.lease_duration, session_id = merged.session_id,
+                user_key = merged.user_key, parent_run_id = merged.parent_run_id, tags = merged.tags,
+                attributes = merged.attributes, expected_step_count = merged.expected_step_count,
+                update_time = now()
+            WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
+        END IF;
+        ordinal := m.ordinal;
+        run_id := m.run_id;
         RETURN NEXT;
     END LOOP;
 
-    INSERT INTO run_changes (project_id, run_id) SELECT DISTINCT p_project_id, u.run_id FROM unnest(messages) u;
+    -- What else steps and failures do to a run: they are a sign of life, and start one of which no start was told.
+    UPDATE agent_runs a
+    SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
+        status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
+        update_time = now()
+    FROM unnest(p_touched, p_touch_times) t (run_id, start_time)
+    WHERE a.project_id = p_project_id AND a.run_id = t.run_id
+        AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
+             OR a.update_time < now() - interval '10 s');
+
+    INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+
+    RETURN QUERY
+    SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
+           a.step_count, NULL::boolean
+    FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids);
 END $$;
 
 -- Move this transaction's staged steps (failures) beside their runs, which ingest_runs() has made and

@@ -1,8 +1,8 @@
 """The rows we write and read.
 
-NamedTuple for what is written: already a tuple in the order of the table's columns, so it feeds COPY as it
-is. Frozen dataclass for what is read: rows map onto it by name. Times are aware datetimes, ids are UUIDs or
-their canonical text; statuses and types are spelt as stored, without the proto's prefix.
+NamedTuple for what is written, frozen dataclass for what is read: rows map onto it by name. Steps and failures are
+many, and are encoded for COPY as soon as they are read; runs are few, and merge in the database. Times are aware
+datetimes, ids are UUIDs or their canonical text; statuses and types are spelt as stored, without the proto's prefix.
 """
 
 from __future__ import annotations
@@ -35,53 +35,31 @@ class RunMessage(NamedTuple):
     expected_step_count: int | None
 
 
-class StepRow(NamedTuple):
-    """One step, in the order of the columns of agent_steps that a client fills."""
+# The columns of an EncodedRow, in their order.
+STEP_COLUMNS = (
+    "run_id", "step_id", "parent_step_id", "sequence", "type", "name", "status", "attempt", "retry_of_step_id",
+    "start_time", "end_time", "provider", "request_model", "response_model", "input_tokens", "output_tokens",
+    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "input_token_semantics", "finish_reason",
+    "time_to_first_token", "cost_micro_usd", "tool_name", "tool_call_id", "retrieval_source", "result_count",
+    "attributes",
+)  # fmt: skip
+FAILURE_COLUMNS = (
+    "run_id", "failure_id", "step_id", "type", "code", "exception_type", "http_status", "grpc_status", "retryable",
+    "caused_by_failure_id", "occur_time",
+)  # fmt: skip
 
+
+class EncodedRow(NamedTuple):
+    """One step or failure, its columns encoded for COPY BINARY in the order in which a client fills them.
+
+    `key`: the 16 bytes of the run's id and the 16 of the item's own. `time`: the earliest time it mentions, in
+    microseconds since 1970. Two rows have the same content if their `body` is the same.
+    """
+
+    key: bytes
     run_id: str
-    step_id: str
-    parent_step_id: str | None
-    sequence: int
-    type: str
-    name: str
-    status: str
-    attempt: int
-    retry_of_step_id: str | None
-    start_time: datetime
-    end_time: datetime
-    provider: str | None
-    request_model: str | None
-    response_model: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    input_token_semantics: str | None
-    finish_reason: str | None
-    time_to_first_token: timedelta | None
-    cost_micro_usd: int | None
-    tool_name: str | None
-    tool_call_id: str | None
-    retrieval_source: str | None
-    result_count: int | None
-    attributes: str
-
-
-class FailureRow(NamedTuple):
-    """One failure, in the order of the columns of agent_failures that a client fills."""
-
-    run_id: str
-    failure_id: str
-    step_id: str | None
-    type: str
-    code: str
-    exception_type: str | None
-    http_status: int | None
-    grpc_status: int | None
-    retryable: bool | None
-    caused_by_failure_id: str | None
-    occur_time: datetime
+    time: int
+    body: bytes
 
 
 class Verdict(NamedTuple):

@@ -73,6 +73,8 @@ async def ingest_service(config: Config) -> AsyncIterator[Endpoints]:
         writer = Writer(
             IngestStore(database), transactions=config.ingest_transactions, max_waiting=config.ingest_max_waiting
         )
+        writer.start()
+        stack.push_async_callback(writer.stop)
         servicer = IngestServicer(writer, own, project_of=_project_of, retention=config.retention)
         health = Health(database, own, _INGEST)
         server = _server(own, config, health, _INGEST, SafeRequests(unwrap=False))

@@ -112,7 +112,8 @@ def error_classes(base: type[errors.ServiceError]) -> list[type[errors.ServiceEr
 
 def test_every_reason_of_rejection_and_field_used_by_the_server_is_in_the_contract() -> None:
     source = "".join(
-        (ROOT / "services/agenttrace_server/ingest" / name).read_text() for name in ("convert.py", "values.py")
+        (ROOT / "services/agenttrace_server/ingest" / name).read_text()
+        for name in ("convert.py", "encode.py", "attributes.py", "enums.py", "values.py")
     )
     reasons = set(re.findall(r'Refusal\("([A-Z_]+)"', source))
     fields = set(re.findall(r'"([A-Z][A-Z_]+[A-Z])"\)', source)) - reasons - {"ABANDONED"}

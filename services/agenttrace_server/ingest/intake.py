@@ -11,46 +11,46 @@ from agenttrace_server.interceptors.safe_requests import Received
 
 
 class Intake:
-    """The messages of one stream, until the client ends it or the server must (`close_reason` says why).
+    """The messages of one stream, until the client ends it or the server must (`close_reason` says why)."""
 
-    The next message is read only when the one before has been dealt with: a full writer thus becomes
-    backpressure to the client, and a stream holds one message in memory.
-    """
-
-    def __init__(self, requests: AsyncIterator[Received], draining: asyncio.Event) -> None:
+    def __init__(self, requests: AsyncIterator[Received]) -> None:
         self._requests = requests
-        self._draining = draining
         self._messages = 0
         self._bytes = 0
+        self._deadline = asyncio.get_running_loop().time() + limits.STREAM_SECONDS
+        self._reading: asyncio.Timeout | None = None
+        self._draining = False
         self.close_reason: pb.CloseReason = pb.CLOSE_REASON_UNSPECIFIED
+
+    def drain(self) -> None:
+        """End the stream after the message it is at."""
+        self._draining = True
+        if self._reading:
+            self._reading.reschedule(asyncio.get_running_loop().time())
 
     async def messages(self) -> AsyncIterator[Received]:
         """Yield the stream's messages."""
-        deadline = asyncio.get_running_loop().time() + limits.STREAM_SECONDS
-        drained = asyncio.create_task(self._draining.wait())
-        try:
-            while (received := await self._next(deadline, drained)) is not None:
-                self._messages += 1
-                self._bytes += received.byte_size
-                yield received
-                if self._is_full():
-                    return
-        finally:
-            drained.cancel()
+        while (received := await self._next()) is not None:
+            self._messages += 1
+            self._bytes += received.byte_size
+            yield received
+            if self._is_full():
+                return
 
-    async def _next(self, deadline: float, drained: asyncio.Task[bool]) -> Received | None:
+    async def _next(self) -> Received | None:
         """The next message, or None where the stream ends."""
-        if drained.done():
+        if self._draining:
             self.close_reason = pb.CLOSE_REASON_DRAINING
             return None
-        read = asyncio.ensure_future(_read(self._requests))
-        timeout = deadline - asyncio.get_running_loop().time()
-        await asyncio.wait({read, drained}, timeout=max(timeout, 0), return_when=asyncio.FIRST_COMPLETED)
-        if read.done():
-            return read.result()
-        read.cancel()
-        self.close_reason = pb.CLOSE_REASON_DRAINING if drained.done() else pb.CLOSE_REASON_TIME_LIMIT
-        return None
+        try:
+            # Cheaper than a task for each message; it is only ever the reading that is interrupted.
+            async with asyncio.timeout_at(self._deadline) as self._reading:
+                return await anext(self._requests, None)
+        except TimeoutError:
+            self.close_reason = pb.CLOSE_REASON_DRAINING if self._draining else pb.CLOSE_REASON_TIME_LIMIT
+            return None
+        finally:
+            self._reading = None
 
     def _is_full(self) -> bool:
         """Whether the stream has carried all that one stream may."""
@@ -59,7 +59,3 @@ class Intake:
         elif self._bytes >= limits.STREAM_BYTES:
             self.close_reason = pb.CLOSE_REASON_BYTE_LIMIT
         return bool(self.close_reason)
-
-
-async def _read(requests: AsyncIterator[Received]) -> Received | None:
-    return await anext(requests, None)

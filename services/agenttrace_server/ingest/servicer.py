@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace_server.errors import Draining, MalformedRequest
-from agenttrace_server.ingest import convert
 from agenttrace_server.ingest.intake import Intake
 from agenttrace_server.ingest.receipt import Receipt
-from agenttrace_server.ingest.values import Period
+from agenttrace_server.ingest.upload import Upload
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.safe_requests import Received
@@ -29,19 +28,23 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         self._metrics = metrics
         self._project_of = project_of
         self._retention = retention
-        self._draining = asyncio.Event()
+        self._draining = False
+        self._open: set[Intake] = set()
 
     def drain(self) -> None:
         """Answer every open stream with its receipt after the message it is at, and take no new call."""
-        self._draining.set()
+        self._draining = True
+        for intake in self._open:
+            intake.drain()
 
     async def UploadSteps(self, requests: AsyncIterator[Received], context: Context) -> pb.UploadStepsResponse:
-        self._refuse_while_draining()
-        project_id = self._project_of(context)
+        self._refuse_new_calls()
         receipt = Receipt(self._metrics)
-        intake = Intake(requests, self._draining)
-        async for received in intake.messages():
-            await self._record(project_id, received, receipt)
+        intake = Intake(requests)
+        with self._uploading(receipt, context) as upload, self._listed(intake):
+            async for received in intake.messages():
+                await upload.take(received)
+            await upload.finish()
         return pb.UploadStepsResponse(
             acknowledged_message_count=receipt.message_count,
             counts=receipt.counts,
@@ -50,22 +53,34 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         )
 
     async def RecordBatch(self, request: Received, context: Context) -> pb.RecordBatchResponse:
-        self._refuse_while_draining()
-        receipt = Receipt(self._metrics)
+        self._refuse_new_calls()
         if request.message is None:
             raise MalformedRequest
-        await self._record(self._project_of(context), request, receipt)
+        receipt = Receipt(self._metrics)
+        with self._uploading(receipt, context) as upload:
+            await upload.take(request)
+            await upload.finish()
         return pb.RecordBatchResponse(counts=receipt.counts, rejections=receipt.rejections)
 
-    async def _record(self, project_id: int, received: Received, receipt: Receipt) -> None:
-        """Commit one message and count it."""
-        if received.message is None:
-            receipt.add_malformed()
-            return
-        batch = convert.batch_from_message(received.message, Period.around(datetime.now(UTC), self._retention))
-        outcome = await self._writer.write(project_id, batch)
-        receipt.add(batch, outcome, received.unknown_field_count)
+    @contextmanager
+    def _uploading(self, receipt: Receipt, context: Context) -> Iterator[Upload]:
+        """An upload that leaves nobody waiting, however the call ends."""
+        upload = Upload(self._writer, receipt, self._project_of(context), self._retention)
+        try:
+            yield upload
+        finally:
+            upload.abandon()
 
-    def _refuse_while_draining(self) -> None:
-        if self._draining.is_set():
+    @contextmanager
+    def _listed(self, intake: Intake) -> Iterator[None]:
+        """Among the open streams, for `drain` to find."""
+        self._open.add(intake)
+        try:
+            yield
+        finally:
+            self._open.discard(intake)
+
+    def _refuse_new_calls(self) -> None:
+        if self._draining:
             raise Draining
+        self._writer.refuse_if_full()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,7 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from agenttrace_server import limits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The first second of year 1 and the last of year 9999, which is what both protobuf and datetime can hold.
+_MICROSECOND = timedelta(microseconds=1)
+# The first second of year 1 and the last of year 9999, which is what protobuf and PostgreSQL agree on.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
@@ -26,15 +28,16 @@ class Refusal(Exception):
 
 
 class Period(NamedTuple):
-    """The times that are accepted: not older than the retention, not too far in the future."""
+    """The times that are accepted, in microseconds since 1970: within the retention, not far in the future."""
 
-    first: datetime
-    last: datetime
+    first: int
+    last: int
 
     @classmethod
     def around(cls, now: datetime, retention: timedelta) -> Period:
         """Return what is accepted at `now`."""
-        return cls(now - retention, now + timedelta(seconds=limits.FUTURE_SECONDS))
+        last = now + timedelta(seconds=limits.FUTURE_SECONDS)
+        return cls((now - retention - _EPOCH) // _MICROSECOND, (last - _EPOCH) // _MICROSECOND)
 
 
 def token(value: str, field: str) -> str | None:
@@ -82,44 +85,42 @@ def number(value: int, field: str, *, least: int = 0, most: int = limits.COUNT_M
     raise Refusal("OUT_OF_RANGE", field)
 
 
-def time(value: Timestamp, period: Period, field: str) -> datetime:
-    """Return a time, to the microsecond, that lies within the accepted period."""
-    if not (_FIRST_SECOND <= value.seconds <= _LAST_SECOND and 0 <= value.nanos < 1_000_000_000):
+def microseconds(value: Timestamp, period: Period, field: str) -> int:
+    """Return a time within the accepted period, in microseconds since 1970; what is finer is left out."""
+    seconds, nanos = value.seconds, value.nanos
+    found: int = seconds * 1_000_000 + nanos // 1000
+    if period.first <= found <= period.last and 0 <= nanos < 1_000_000_000:
+        return found
+    if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 1_000_000_000):
         raise Refusal("INVALID_TIME", field)
-    moment = _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanos // 1000)
-    if moment < period.first:
-        raise Refusal("TOO_OLD", field)
-    if moment > period.last:
-        raise Refusal("IN_FUTURE", field)
-    return moment
+    raise Refusal("TOO_OLD" if found < period.first else "IN_FUTURE", field)
 
 
-def duration(value: Duration, field: str, *, least_seconds: int, most_seconds: int) -> timedelta:
-    """Return a duration within its range, to the microsecond."""
+def time(value: Timestamp, period: Period, field: str) -> datetime:
+    """Return a time within the accepted period."""
+    return _EPOCH + timedelta(microseconds=microseconds(value, period, field))
+
+
+def duration(value: Duration, field: str, *, least_seconds: int, most_seconds: int) -> int:
+    """Return a duration within its range, in microseconds; what is finer is left out."""
     if not 0 <= value.nanos < 1_000_000_000:
         raise Refusal("OUT_OF_RANGE" if value.nanos < 0 else "INVALID_TIME", field)
-    # Compared before it is made: a timedelta can not hold every int64 of seconds.
-    if not least_seconds <= value.seconds <= most_seconds or (value.seconds == most_seconds and value.nanos):
-        raise Refusal("OUT_OF_RANGE", field)
-    return timedelta(seconds=value.seconds, microseconds=value.nanos // 1000)
+    found: int = value.seconds * 1_000_000 + value.nanos // 1000
+    if least_seconds <= value.seconds and value.seconds * 1_000_000_000 + value.nanos <= most_seconds * 1_000_000_000:
+        return found
+    raise Refusal("OUT_OF_RANGE", field)
 
 
-def attribute_key(key: str, field: str) -> str:
-    """Return a key of an attribute."""
-    if limits.ATTRIBUTE_KEY.fullmatch(key):
-        return key
-    raise Refusal("INVALID_KEY", field)
+# The same keys come again and again; a bounded number of them is remembered.
+@lru_cache(maxsize=4096)
+def key_kind(key: str) -> str:
+    """Return what a key of an attribute is: "INVALID_KEY", "CONTENT_KEY" (numbers and booleans only) or ""."""
+    if not limits.ATTRIBUTE_KEY.fullmatch(key):
+        return "INVALID_KEY"
+    return "CONTENT_KEY" if limits.is_content_key(key) else ""
 
 
-def attribute_string(key: str, value: str, field: str) -> str:
-    """Return a string attribute's value as JSON."""
-    if limits.is_content_key(key):
-        raise Refusal("CONTENT_KEY", field)
-    # A token holds no character that JSON escapes.
-    return f'"{required_token(value, field)}"'
-
-
-def attribute_double(value: float, field: str) -> str:
+def double_json(value: float, field: str) -> str:
     """Return a double as JSON, always with a point: so it is read as a double again."""
     if not math.isfinite(value):
         raise Refusal("NOT_FINITE", field)

@@ -1,45 +1,162 @@
-"""Between streams and store: how many transactions run at once, and how many batches may wait for one."""
+"""Group commit: a small, fixed number of writers commit together what many streams hand in."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from agenttrace_server.background import end_task
 from agenttrace_server.errors import Overloaded
+from agenttrace_server.ingest.bisect import write_bisecting
 from agenttrace_server.ingest.convert import Batch
-from agenttrace_server.records import Outcome
+from agenttrace_server.records import EncodedRow, Outcome, RunMessage
 from agenttrace_server.store.ingest import IngestStore
+
+# What one transaction takes at most: large enough that its fixed cost vanishes, small enough to end soon.
+_TRANSACTION_ROWS = 5_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Contribution:
+    """One message's rows on their way, and who waits for what becomes of them."""
+
+    project_id: int
+    runs: list[RunMessage]
+    steps: list[EncodedRow]
+    failures: list[EncodedRow]
+    outcome: asyncio.Future[Outcome]
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return len(self.runs) + len(self.steps) + len(self.failures)
 
 
 class Writer:
-    """Writes each batch in a transaction of its own; a caller waits until its batch is committed.
+    """Commits contributions; a contributor is told once everything of its own is committed.
 
-    `transactions`: that many at once. `max_waiting`: batches that may wait; a further one is Overloaded.
+    A writer takes whatever waits: under load transactions grow, without it nobody waits for company. What may be
+    known already goes to a lane of its own: one client that sends again must not slow a hundred that do not.
+    `transactions`: writers of the first lane. `max_waiting`: rows that may wait before new calls are Overloaded.
     """
 
     def __init__(self, store: IngestStore, *, transactions: int, max_waiting: int) -> None:
         self._store = store
-        self._slots = asyncio.Semaphore(transactions)
         self._max_waiting = max_waiting
-        self._waiting = 0
+        self._waiting_rows = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._lanes = {merge: _Lane() for merge in (False, True)}
+        self._workers = {False: transactions, True: 1}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the writers."""
+        self._tasks = [
+            asyncio.create_task(self._work(merge), name=f"writer-{'merge' if merge else 'copy'}")
+            for merge, workers in self._workers.items()
+            for _ in range(workers)
+        ]
+
+    async def stop(self) -> None:
+        """End the writers; nobody is waiting for them any more."""
+        for task in self._tasks:
+            await end_task(task)
 
     @property
-    def waiting(self) -> int:
-        """How many batches wait for a transaction."""
-        return self._waiting
+    def waiting_rows(self) -> int:
+        """How many rows wait for a transaction."""
+        return self._waiting_rows
 
-    async def write(self, project_id: int, batch: Batch) -> Outcome:
-        """Return what became of the batch's rows, committed. Raises Overloaded and StoreUnavailable."""
-        rows = [row for _, row in batch.runs], [row for _, row in batch.steps], [row for _, row in batch.failures]
-        if not any(rows):
-            return Outcome([], [], [])
-        if self._waiting >= self._max_waiting:
+    def refuse_if_full(self) -> None:
+        """Raise Overloaded where a new call would only wait."""
+        if self._waiting_rows >= self._max_waiting:
             raise Overloaded
-        self._waiting += 1
+
+    async def room(self) -> None:
+        """Wait until there is room for one more contribution: this is the streams' backpressure."""
+        while self._waiting_rows >= self._max_waiting:
+            self._room.clear()
+            await self._room.wait()
+
+    def submit(self, project_id: int, batch: Batch, *, merge: bool) -> asyncio.Future[Outcome]:
+        """Hand in a batch. The future's outcome is committed; or it raises StoreUnavailable or Overloaded."""
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        rows = ([r for _, r in batch.runs], [r for _, r in batch.steps], [r for _, r in batch.failures])
+        contribution = Contribution(project_id, *rows, outcome)
+        if contribution.row_count == 0:
+            outcome.set_result(Outcome([], [], []))
+            return outcome
+        self._waiting_rows += contribution.row_count
+        self._lanes[merge].put(contribution)
+        return outcome
+
+    async def _work(self, merge: bool) -> None:
+        lane = self._lanes[merge]
+        while True:
+            taken = await lane.take()
+            self._waiting_rows -= sum(contribution.row_count for contribution in taken)
+            self._room.set()
+            await self._commit(taken, merge=merge)
+
+    async def _commit(self, taken: Sequence[Contribution], *, merge: bool) -> None:
+        runs = [row for contribution in taken for row in contribution.runs]
+        steps = [row for contribution in taken for row in contribution.steps]
+        failures = [row for contribution in taken for row in contribution.failures]
         try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            return await self._store.write(project_id, *rows)
-        finally:
-            self._slots.release()
+            outcome = await write_bisecting(self._store, taken[0].project_id, runs, steps, failures, merge=merge)
+        except Exception as exc:
+            _fail(taken, exc)
+        else:
+            _complete(taken, outcome)
+
+
+class _Lane:
+    """Contributions that wait, in their order."""
+
+    def __init__(self) -> None:
+        self._contributions: deque[Contribution] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, contribution: Contribution) -> None:
+        self._contributions.append(contribution)
+        self._filled.set()
+
+    async def take(self) -> list[Contribution]:
+        """Wait for a contribution; return it with those behind it that fit into one transaction of its project."""
+        while not self._contributions:
+            self._filled.clear()
+            await self._filled.wait()
+        taken = [self._contributions.popleft()]
+        rows = taken[0].row_count
+        while self._contributions and self._contributions[0].project_id == taken[0].project_id:
+            rows += self._contributions[0].row_count
+            if rows > _TRANSACTION_ROWS:
+                break
+            taken.append(self._contributions.popleft())
+        return taken
+
+
+def _fail(taken: Sequence[Contribution], exc: Exception) -> None:
+    for contribution in taken:
+        if not contribution.outcome.done():
+            contribution.outcome.set_exception(exc)
+
+
+def _complete(taken: Sequence[Contribution], outcome: Outcome) -> None:
+    """Give each contributor its own part of the outcome."""
+    run = step = failure = 0
+    for contribution in taken:
+        runs, steps, failures = len(contribution.runs), len(contribution.steps), len(contribution.failures)
+        if not contribution.outcome.done():  # its caller may have gone
+            part = Outcome(
+                outcome.runs[run : run + runs],
+                outcome.steps[step : step + steps],
+                outcome.failures[failure : failure + failures],
+            )
+            contribution.outcome.set_result(part)
+        run, step, failure = run + runs, step + steps, failure + failures

@@ -52,6 +52,8 @@ class Mailbox:
 
     def put(self, changes: Changes) -> None:
         """Add changes; close the mailbox where more are waiting than it may hold."""
+        if self.close_reason is not None:
+            return
         self._waiting |= changes.run_ids
         self.position = changes.position
         if len(self._waiting) > _MAX_WAITING:
@@ -62,6 +64,7 @@ class Mailbox:
     def close(self, reason: CloseReason) -> None:
         """End the watch with this reason; what is waiting is for the watch that resumes."""
         self.close_reason = self.close_reason or reason
+        self._waiting.clear()
         self._filled.set()
 
     async def take(self, timeout_seconds: float) -> Delivery:

@@ -18,6 +18,11 @@ _OUTAGES = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
+_REFUSALS = (psycopg.DataError, psycopg.errors.CheckViolation, psycopg.errors.NotNullViolation)
+
+
+class RowsRefused(Exception):
+    """The database refuses the content of a row. Which one is found by writing fewer of them."""
 
 
 @contextmanager
@@ -34,3 +39,5 @@ def store_errors() -> Iterator[None]:
         raise QueryTooExpensive from exc
     except _OUTAGES as exc:
         raise StoreUnavailable from exc
+    except _REFUSALS as exc:
+        raise RowsRefused from exc

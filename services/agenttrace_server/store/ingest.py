@@ -1,24 +1,36 @@
-"""Writes a batch of runs, steps and failures in one transaction."""
+"""Writes runs, steps and failures in one transaction."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
-from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
-from agenttrace_server import limits
+from agenttrace_server import copy_binary, limits
 from agenttrace_server.errors import QueryTooExpensive, StoreUnavailable
-from agenttrace_server.records import ACCEPTED, FailureRow, Outcome, RunMessage, StepRow, Verdict
-from agenttrace_server.store import statements
+from agenttrace_server.records import EncodedRow, Outcome, RunMessage, Verdict
+from agenttrace_server.store.ingest_rows import FAILURES, STEPS, write_rows
 from agenttrace_server.store.pool import Database, fetch
+from agenttrace_server.store.statements import load
 
-_SQL = statements.load("ingest.sql")
+_SQL = load("ingest.sql")
 _ATTEMPTS = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Runs(NamedTuple):
+    """What a batch's run messages came to, and what its rows need to know of their runs."""
+
+    verdicts: list[Verdict]
+    # The columns project_id and day, encoded, by run id.
+    suffixes: Mapping[str, bytes]
+    step_counts: Mapping[str, int]
 
 
 class IngestStore:
@@ -28,83 +40,94 @@ class IngestStore:
         self._database = database
 
     async def write(
-        self, project_id: int, runs: Sequence[RunMessage], steps: Sequence[StepRow], failures: Sequence[FailureRow]
+        self,
+        project_id: int,
+        runs: Sequence[RunMessage],
+        steps: Sequence[EncodedRow],
+        failures: Sequence[EncodedRow],
+        *,
+        merge: bool = False,
     ) -> Outcome:
         """Store what is new; return a verdict for each row once it is committed.
 
-        Raises StoreUnavailable and Overloaded; then nothing is stored.
+        `merge`: rows may be known already; without it that is found out at the price of a second transaction.
+        Raises StoreUnavailable, Overloaded and RowsRefused; then nothing is stored.
         """
         try:
-            for _ in range(_ATTEMPTS - 1):
+            for _ in range(_ATTEMPTS):
                 with suppress(DeadlockDetected, SerializationFailure):
-                    return await self._write_once(project_id, runs, steps, failures)
+                    try:
+                        return await self._write_once(project_id, runs, steps, failures, merge=merge)
+                    except UniqueViolation:
+                        merge = True
                 # Nothing was stored, and the other transaction has gone on.
-            return await self._write_once(project_id, runs, steps, failures)
+            raise StoreUnavailable
         except QueryTooExpensive as exc:
             # To a client a database too slow to write is one that does not answer: it comes back later.
             raise StoreUnavailable from exc
 
     async def _write_once(
-        self, project_id: int, runs: Sequence[RunMessage], steps: Sequence[StepRow], failures: Sequence[FailureRow]
+        self,
+        project_id: int,
+        messages: Sequence[RunMessage],
+        steps: Sequence[EncodedRow],
+        failures: Sequence[EncodedRow],
+        *,
+        merge: bool,
     ) -> Outcome:
         async with self._database.transaction() as connection:
-            run_verdicts, days = await _merge_runs(connection, project_id, [*runs, *_stubs(steps, failures)])
+            runs = await _merge_runs(connection, project_id, messages, _touched(steps, failures))
+            # A full run takes no further steps, and only the merge can tell those from stored ones.
+            merge = merge or _is_over_full(steps, runs.step_counts)
             return Outcome(
-                run_verdicts[: len(runs)],
-                await _merge(connection, project_id, days, "steps", steps),
-                await _merge(connection, project_id, days, "failures", failures),
+                runs.verdicts,
+                await write_rows(connection, STEPS, steps, runs.suffixes, merge=merge),
+                await write_rows(connection, FAILURES, failures, runs.suffixes, merge=merge),
             )
 
 
 async def _merge_runs(
-    connection: AsyncConnection, project_id: int, messages: Sequence[RunMessage]
-) -> tuple[list[Verdict], dict[str, date]]:
-    """Merge run messages and stubs; return their verdicts, and the day of every run."""
+    connection: AsyncConnection, project_id: int, messages: Sequence[RunMessage], touched: Mapping[str, int]
+) -> _Runs:
+    """Merge run messages, make stubs of touched runs, and lock both."""
     parameters = {
         "project_id": project_id,
         "messages": _messages_json(messages),
+        "touched": list(touched),
+        "touch_times": [_EPOCH + timedelta(microseconds=time) for time in touched.values()],
         "tag_limit": limits.TAGS,
         "attribute_limit": limits.ATTRIBUTES,
     }
-    verdicts = [ACCEPTED] * len(messages)
-    days = {}
-    for ordinal, outcome, column, run_id, day in await fetch(connection, _SQL["ingest_runs"], parameters):
-        verdicts[ordinal] = Verdict(outcome, column)
-        days[str(run_id)] = day
-    return verdicts, days
+    verdicts: dict[int, Verdict] = {}
+    suffixes = {}
+    step_counts = {}
+    project = copy_binary.int4(project_id)
+    for ordinal, outcome, field, run_id, day, step_count in await fetch(connection, _SQL["ingest_runs"], parameters):
+        if ordinal is not None:
+            verdicts[ordinal] = Verdict(outcome, field)
+        else:
+            suffixes[run_id] = project + copy_binary.date(day)
+            step_counts[run_id] = step_count
+    return _Runs([verdicts[ordinal] for ordinal in range(len(messages))], suffixes, step_counts)
 
 
-async def _merge(
-    connection: AsyncConnection,
-    project_id: int,
-    days: Mapping[str, date],
-    kind: str,
-    rows: Sequence[StepRow | FailureRow],
-) -> list[Verdict]:
-    """Stage the rows of one kind and merge them; return their verdicts."""
-    verdicts = [ACCEPTED] * len(rows)
-    if not rows:
-        return verdicts
-    async with connection.cursor() as cursor, cursor.copy(_SQL[f"stage_{kind}"]) as copy:
-        for ordinal, row in enumerate(rows):
-            await copy.write_row((project_id, days[row.run_id], ordinal, *row))
-    for ordinal, outcome in await fetch(connection, _SQL[f"merge_{kind}"], {"step_limit": limits.STEPS_PER_RUN}):
-        verdicts[ordinal] = Verdict(outcome)
-    return verdicts
+def _touched(steps: Sequence[EncodedRow], failures: Sequence[EncodedRow]) -> dict[str, int]:
+    """The runs that steps and failures name, each with the earliest of their times."""
+    earliest: dict[str, int] = {}
+    for rows in (steps, failures):
+        for row in rows:
+            known = earliest.get(row.run_id)
+            if known is None or row.time < known:
+                earliest[row.run_id] = row.time
+    return earliest
 
 
-def _stubs(steps: Sequence[StepRow], failures: Sequence[FailureRow]) -> list[RunMessage]:
-    """A stub for every run that steps or failures name, with the earliest of their times."""
-    earliest: dict[str, datetime] = {}
-    for run_id, time in [(s.run_id, s.start_time) for s in steps] + [(f.run_id, f.occur_time) for f in failures]:
-        earliest[run_id] = min(time, earliest.get(run_id, time))
-    return [_stub(run_id, time) for run_id, time in earliest.items()]
-
-
-def _stub(run_id: str, time: datetime) -> RunMessage:
-    nothing: dict[str, Any] = dict.fromkeys(RunMessage._fields)
-    known = {"run_id": run_id, "is_stub": True, "status": "RUNNING", "start_time": time, "tags": (), "attributes": "{}"}
-    return RunMessage(**{**nothing, **known})
+def _is_over_full(steps: Sequence[EncodedRow], step_counts: Mapping[str, int]) -> bool:
+    """Whether a run would pass its limit if all of the steps were new."""
+    return len(steps) + max(step_counts.values(), default=0) > limits.STEPS_PER_RUN and any(
+        step_counts[run_id] + count > limits.STEPS_PER_RUN
+        for run_id, count in Counter(step.run_id for step in steps).items()
+    )
 
 
 def _messages_json(messages: Sequence[RunMessage]) -> str:

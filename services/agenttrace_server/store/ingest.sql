@@ -1,23 +1,22 @@
 -- name: ingest_runs
-SELECT ordinal, verdict, field, run_id, day
-FROM ingest_runs(%(project_id)s, %(messages)s::jsonb, %(tag_limit)s, %(attribute_limit)s)
+SELECT ordinal, verdict, field, run_id, day, step_count
+FROM ingest_runs(%(project_id)s, %(messages)s::jsonb, %(touched)s::uuid[], %(touch_times)s::timestamptz[],
+                 %(tag_limit)s, %(attribute_limit)s)
+
+-- name: copy_steps
+COPY agent_steps ({columns}, project_id, day) FROM STDIN (FORMAT BINARY)
 
 -- name: stage_steps
-COPY ingest_step_stage (
-    project_id, day, ordinal, run_id, step_id, parent_step_id, sequence, type, name, status, attempt,
-    retry_of_step_id, start_time, end_time, provider, request_model, response_model, input_tokens, output_tokens,
-    cache_read_tokens, cache_write_tokens, reasoning_tokens, input_token_semantics, finish_reason,
-    time_to_first_token, cost_micro_usd, tool_name, tool_call_id, retrieval_source, result_count, attributes
-) FROM STDIN
+COPY ingest_step_stage ({columns}, project_id, day, ordinal) FROM STDIN (FORMAT BINARY)
 
 -- name: merge_steps
 SELECT ordinal, verdict FROM ingest_merge_steps(%(step_limit)s)
 
+-- name: copy_failures
+COPY agent_failures ({columns}, project_id, day) FROM STDIN (FORMAT BINARY)
+
 -- name: stage_failures
-COPY ingest_failure_stage (
-    project_id, day, ordinal, run_id, failure_id, step_id, type, code, exception_type, http_status, grpc_status,
-    retryable, caused_by_failure_id, occur_time
-) FROM STDIN
+COPY ingest_failure_stage ({columns}, project_id, day, ordinal) FROM STDIN (FORMAT BINARY)
 
 -- name: merge_failures
 SELECT ordinal, verdict FROM ingest_merge_failures()

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from agenttrace.v1 import run_pb2, step_pb2
 from agenttrace_server.ingest import convert
 from agenttrace_server.ingest.values import Period
+from agenttrace_server.records import STEP_COLUMNS
 from items import FAILURE, RUNNING, SUCCESS, at, ended, failure, new_id, run, step, upload
 
 PERIOD = Period.around(datetime.now(UTC), timedelta(days=90))
@@ -22,6 +23,18 @@ TOMORROW_AND_MORE = Timestamp(seconds=int((datetime.now(UTC) + timedelta(hours=2
 
 def refusals(**lists: Any) -> list[tuple[str, str]]:
     return [(r.reason, r.field) for r in convert.batch_from_message(upload(**lists), PERIOD).refused]
+
+
+def columns(batch: convert.Batch) -> dict[str, bytes | None]:
+    """The columns of a batch's first step, each as it is encoded."""
+    body = batch.steps[0][1].body
+    found: dict[str, bytes | None] = {}
+    for name in STEP_COLUMNS:
+        length = int.from_bytes(body[:4], signed=True)
+        found[name] = body[4 : 4 + length] if length >= 0 else None
+        body = body[4 + max(length, 0) :]
+    assert body == b""
+    return found
 
 
 @pytest.mark.parametrize(
@@ -130,7 +143,7 @@ def test_a_refused_attribute_is_left_out_and_its_step_is_kept(key: str, value: d
 
     batch = convert.batch_from_message(upload(steps=[step(RUN_ID, attributes=given)]), PERIOD)
 
-    assert batch.steps[0][1].attributes == '{"kept": 7}'
+    assert columns(batch)["attributes"] == b'\x01{"kept": 7}'
     assert [(r.reason, r.field) for r in batch.refused] == [(reason, "STEP_ATTRIBUTES")]
 
 
@@ -160,13 +173,15 @@ def test_a_message_of_too_many_items_is_refused_whole() -> None:
 def test_absent_and_zero_are_not_the_same() -> None:
     usage = step_pb2.Usage(input_tokens=0)
 
-    row = convert.batch_from_message(upload(steps=[step(RUN_ID, model={"usage": usage})]), PERIOD).steps[0][1]
+    batch = convert.batch_from_message(upload(steps=[step(RUN_ID, model={"usage": usage})]), PERIOD)
 
-    assert (row.input_tokens, row.output_tokens) == (0, None)
+    assert (columns(batch)["input_tokens"], columns(batch)["output_tokens"]) == (bytes(8), None)
 
 
 def test_an_attempt_that_is_not_told_is_the_first() -> None:
-    assert convert.batch_from_message(upload(steps=[step(RUN_ID)]), PERIOD).steps[0][1].attempt == 1
+    batch = convert.batch_from_message(upload(steps=[step(RUN_ID)]), PERIOD)
+
+    assert columns(batch)["attempt"] == b"\0\0\0\x01"
 
 
 def test_an_end_without_a_start_stands_for_itself() -> None:

@@ -1,0 +1,104 @@
+"""Writes the rows of one kind: optimistically by COPY into the table, or by way of the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from psycopg import AsyncConnection
+
+from agenttrace_server import copy_binary, limits
+from agenttrace_server.records import ACCEPTED, FAILURE_COLUMNS, STEP_COLUMNS, EncodedRow, Verdict
+from agenttrace_server.store.pool import fetch
+from agenttrace_server.store.statements import load
+
+_SQL = load("ingest.sql")
+_DUPLICATE = Verdict("DUPLICATE")
+
+
+class Kind(NamedTuple):
+    """How the rows of one kind are written. The headers stand before each row of a COPY."""
+
+    copy: str
+    copy_header: bytes
+    stage: str
+    stage_header: bytes
+    merge: str
+
+
+def _kind(name: str, columns: Sequence[str]) -> Kind:
+    listed = ", ".join(columns)
+    return Kind(
+        copy=_SQL[f"copy_{name}"].format(columns=listed),
+        copy_header=copy_binary.row_header(len(columns) + 2),
+        stage=_SQL[f"stage_{name}"].format(columns=listed),
+        stage_header=copy_binary.row_header(len(columns) + 3),
+        merge=_SQL[f"merge_{name}"],
+    )
+
+
+STEPS = _kind("steps", STEP_COLUMNS)
+FAILURES = _kind("failures", FAILURE_COLUMNS)
+
+
+async def write_rows(
+    connection: AsyncConnection,
+    kind: Kind,
+    rows: Sequence[EncodedRow],
+    suffixes: Mapping[str, bytes],
+    *,
+    merge: bool,
+) -> list[Verdict]:
+    """Write rows beside their runs; return their verdicts.
+
+    `suffixes`: the columns project_id and day of each run. Raises UniqueViolation where a key is known already;
+    with `merge` a known key gets its verdict instead.
+    """
+    if not rows:
+        return []
+    firsts, repeats = _unique(rows)
+    if merge or repeats is None:
+        return await _merge(connection, kind, rows, suffixes)
+    # In the order of the primary key, or two writers would wait for each other.
+    firsts.sort(key=lambda index: rows[index].key)
+    header = kind.copy_header
+    await _copy(connection, kind.copy, [p for i in firsts for p in (header, rows[i].body, suffixes[rows[i].run_id])])
+    verdicts = [ACCEPTED] * len(rows)
+    for index in repeats:
+        verdicts[index] = _DUPLICATE
+    return verdicts
+
+
+def _unique(rows: Sequence[EncodedRow]) -> tuple[list[int], list[int] | None]:
+    """The indexes of the first rows of each key, and of their repetitions: None where one has other content."""
+    first_of: dict[bytes, int] = {}
+    repeats = []
+    for index, row in enumerate(rows):
+        first = first_of.setdefault(row.key, index)
+        if first != index:
+            if rows[first].body != row.body:
+                return [], None
+            repeats.append(index)
+    return list(first_of.values()), repeats
+
+
+async def _merge(
+    connection: AsyncConnection, kind: Kind, rows: Sequence[EncodedRow], suffixes: Mapping[str, bytes]
+) -> list[Verdict]:
+    """Stage all rows and let the database tell the new from the known."""
+    header = kind.stage_header
+    pieces = (
+        piece
+        for ordinal, row in enumerate(rows)
+        for piece in (header, row.body, suffixes[row.run_id], copy_binary.int4(ordinal))
+    )
+    await _copy(connection, kind.stage, pieces)
+    verdicts = [ACCEPTED] * len(rows)
+    for ordinal, outcome in await fetch(connection, kind.merge, {"step_limit": limits.STEPS_PER_RUN}):
+        verdicts[ordinal] = Verdict(outcome)
+    return verdicts
+
+
+async def _copy(connection: AsyncConnection, statement: str, pieces: Iterable[bytes]) -> None:
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(b"".join((copy_binary.HEADER, *pieces, copy_binary.TRAILER)))
