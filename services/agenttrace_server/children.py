@@ -9,7 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from agenttrace_server.config import Config, environment_of
@@ -21,10 +24,11 @@ _START_SECONDS = 60.0
 class Child:
     """A service in a process of its own, configured through its environment, logging where we do."""
 
-    def __init__(self, name: str, config: Config, folder: Path) -> None:
+    def __init__(self, name: str, config: Config, folder: Path, *, label: str = "") -> None:
         self.name = name
+        self._label = label or name
         self._config = config
-        self._report_file = folder / f"{name}.json"
+        self._report_file = folder / f"{self._label}.json"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,7 +43,7 @@ class Child:
         deadline = time.monotonic() + _START_SECONDS
         while not self._report_file.exists():
             if not self.is_running() or stopping.wait(0.02) or time.monotonic() > deadline:
-                raise StartupError(f"the {self.name} service did not start: its own message is above")
+                raise StartupError(f"the {self._label} service did not start: its own message is above")
         report: dict[str, Any] = json.loads(self._report_file.read_text())
         return report
 
@@ -61,3 +65,33 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def stop_event(stack: ExitStack) -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set, for as long as the stack lives."""
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        stack.callback(signal.signal, number, signal.signal(number, stop))
+    return stopping
+
+
+def wait_for_signal(children: Sequence[Child], stopping: threading.Event) -> int:
+    """Wait until we are asked to stop; return the exit code: 1 where a service ended without being asked."""
+    while not stopping.wait(0.5):
+        dead = [child.name for child in children if not child.is_running()]
+        if dead:
+            print(f"agenttrace-server: {', '.join(dead)} ended unexpectedly; its log is above", file=sys.stderr)
+            return 1
+    return 0
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """Let all services drain at the same time, and wait until they have ended."""
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.wait()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agenttrace_server import config, logs, process, server, supervisor
+from agenttrace_server import config, logs, process, server, supervisor, workers
 from agenttrace_server.config import Config
 from agenttrace_server.embedded import launcher
 from agenttrace_server.errors import ServiceError, StartupError
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run one service, on a database that is migrated")
     serve.add_argument("service", choices=sorted(process.SERVICES))
     serve.add_argument("--report-file", type=Path, metavar="FILE", help="write the endpoints to FILE when serving")
+    serve.add_argument("--workers", type=int, default=1, metavar="N", help="ingest only: N processes on one port")
     serve.add_argument("--parent", type=int, metavar="PID", help="drain and end when this process, our parent, ends")
     serve.set_defaults(command=_serve)
     for name, command, help_text in (
@@ -72,6 +73,10 @@ def _demo(settings: Config, options: argparse.Namespace) -> int:
 def _serve(settings: Config, options: argparse.Namespace) -> int:
     if options.parent:
         launcher.end_with(options.parent)
+    if options.workers > 1:
+        if options.service != "ingest":
+            raise StartupError("--workers is for ingest: run more replicas of the others")
+        return workers.serve_workers(options.service, settings, options.workers, options.report_file)
     asyncio.run(process.serve(options.service, settings, options.report_file))
     return 0
 

@@ -45,6 +45,7 @@ class Config:
     watch_retention_hours: float = _setting(6.0, "How long ago a WatchRuns may be resumed from")
     page_token_key: str = _setting("", "Signs page tokens; replicas share it; empty: made at each start", secret=True)
     drain_seconds: float = _setting(20.0, "How long open calls have to end at shutdown")
+    reuse_port: bool = _setting(False, "Share the port with other processes; `serve ingest --workers` sets it")
     reflection: bool = _setting(False, "Serve gRPC reflection; on in `up`")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 

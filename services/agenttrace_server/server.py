@@ -174,8 +174,8 @@ def _server(own: Metrics, config: Config, health: Health, service: str, safe_req
         interceptors=[AccessLog(), RpcMetrics(own), ErrorStatus(), safe_requests],
         options=[
             ("grpc.max_receive_message_length", limits.MESSAGE_BYTES),
-            # A second process on the same port must fail to start, not take half of the calls.
-            ("grpc.so_reuseport", 0),
+            # Unless it is asked for, a second process on a port must fail to start, not take half of the calls.
+            ("grpc.so_reuseport", int(config.reuse_port)),
         ],
     )
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,17 +14,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 
 from agenttrace_server import bundled, process
-from agenttrace_server.children import Child
+from agenttrace_server.children import Child, stop_all, stop_event, wait_for_signal
 from agenttrace_server.config import Config, environment_of
 from agenttrace_server.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from agenttrace_server.errors import StartupError
 from agenttrace_server.store import migrations
 
 _ENDPOINTS_FILE = "endpoints.json"
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def up(config: Config, *, ephemeral: bool = False, endpoints_file: Path | None = None) -> int:
@@ -36,13 +33,13 @@ def up(config: Config, *, ephemeral: bool = False, endpoints_file: Path | None =
     with ExitStack() as stack:
         if ephemeral:
             config = _ephemeral(stack, config)
-        stopping = _stop_event(stack)
+        stopping = stop_event(stack)
         endpoints, children = _start(stack, config, stopping)
         if endpoints_file:
             process.write_atomically(endpoints_file, json.dumps(endpoints, indent=2))
             stack.callback(endpoints_file.unlink, missing_ok=True)
         print(_where_to_look(endpoints), flush=True)
-        return _wait(children, stopping)
+        return wait_for_signal(children, stopping)
 
 
 def demo(config: Config, *, exit_after: bool) -> int:
@@ -50,7 +47,7 @@ def demo(config: Config, *, exit_after: bool) -> int:
     if config.log_level == "INFO":
         config = dataclasses.replace(config, log_level="WARNING")  # the runs are what is to be seen
     with ExitStack() as stack:
-        stopping = _stop_event(stack)
+        stopping = stop_event(stack)
         endpoints, children = _start(stack, config, stopping)
         code = _record_example(config, endpoints)
         if code:
@@ -59,7 +56,7 @@ def demo(config: Config, *, exit_after: bool) -> int:
             print(f"\nwhat was recorded is kept in {config.data_directory}; `agenttrace-server up` serves it")
             return 0
         print("\n" + _where_to_look(endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.", flush=True)
-        return _wait(children, stopping)
+        return wait_for_signal(children, stopping)
 
 
 @contextmanager
@@ -90,7 +87,7 @@ def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agenttrace-")))
     children = [Child(name, config, folder) for name in process.SERVICES]
     # Last in, first out: the services drain before the database stops.
-    stack.callback(_stop_all, children)
+    stack.callback(stop_all, children)
     for child in children:
         child.start()
     reports = {child.name: child.wait_until_serving(stopping) for child in children}
@@ -169,35 +166,6 @@ def _require_free_ports(config: Config) -> None:
                     f"can not listen on {address}: stop what does (another `agenttrace-server up`?), "
                     f"or set AGENTTRACE_SERVER_{name}"
                 ) from None
-
-
-def _stop_event(stack: ExitStack) -> threading.Event:
-    """An event that SIGTERM and SIGINT set, for as long as the stack lives."""
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in _STOP_SIGNALS:
-        stack.callback(signal.signal, number, signal.signal(number, stop))
-    return stopping
-
-
-def _wait(children: list[Child], stopping: threading.Event) -> int:
-    """Wait for a signal; return 1 where a service ended without one."""
-    while not stopping.wait(0.5):
-        dead = [child.name for child in children if not child.is_running()]
-        if dead:
-            print(f"agenttrace-server: {', '.join(dead)} ended unexpectedly; its log is above", file=sys.stderr)
-            return 1
-    return 0
-
-
-def _stop_all(children: list[Child]) -> None:
-    for child in children:
-        child.terminate()
-    for child in children:
-        child.wait()
 
 
 def _record_example(config: Config, endpoints: Mapping[str, object]) -> int:
