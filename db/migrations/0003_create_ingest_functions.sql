@@ -29,64 +29,13 @@ CREATE TYPE run_message AS (
     expected_step_count integer
 );
 
--- Returns the field in which a message contradicts the stored run, or null.
-CREATE FUNCTION run_conflict(r agent_runs, m run_message) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE
-        WHEN r.agent_id <> m.agent_id THEN 'agent_id'
-        WHEN r.agent_version <> m.agent_version THEN 'agent_version'
-        WHEN r.environment <> m.environment THEN 'environment'
-        WHEN r.session_id <> m.session_id THEN 'session_id'
-        WHEN r.user_key <> m.user_key THEN 'user_key'
-        WHEN r.parent_run_id <> m.parent_run_id THEN 'parent_run_id'
-        -- As text: 1 and 1.0 are equal numbers and different values.
-        WHEN r.attributes <> '{}' AND m.attributes <> '{}' AND EXISTS (
-            SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(r.attributes) o USING (key)
-            WHERE n.value::text <> o.value::text) THEN 'attributes'
-    END
-$$;
-
--- Returns the run that r becomes with a consistent message m. Every rule is commutative, associative and
--- idempotent, so that all orders and repetitions of consistent messages give the same row.
-CREATE FUNCTION merge_run(r agent_runs, m run_message) RETURNS agent_runs
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
-BEGIN
-    r.start_time := CASE WHEN r.is_stub AND NOT m.is_stub THEN m.start_time
-                         WHEN m.is_stub AND NOT r.is_stub THEN r.start_time
-                         ELSE least(r.start_time, m.start_time) END;
-    r.is_stub := r.is_stub AND m.is_stub;
-    r.agent_id := coalesce(r.agent_id, m.agent_id);
-    r.agent_version := coalesce(r.agent_version, m.agent_version);
-    r.environment := coalesce(r.environment, m.environment);
-    r.session_id := coalesce(r.session_id, m.session_id);
-    r.user_key := coalesce(r.user_key, m.user_key);
-    r.parent_run_id := coalesce(r.parent_run_id, m.parent_run_id);
-    r.heartbeat_time := greatest(r.heartbeat_time, m.heartbeat_time);
-    r.lease_duration := greatest(r.lease_duration, m.lease_duration);
-    r.expected_step_count := greatest(r.expected_step_count, m.expected_step_count);
-    IF m.end_time IS NOT NULL AND (r.end_time IS NULL
-        OR (m.end_time, run_end_rank(m.status)) > (r.end_time, run_end_rank(r.status))) THEN
-        r.end_time := m.end_time;
-        r.status := m.status;
-    ELSIF r.status = 'ABANDONED' THEN
-        r.status := 'RUNNING';  -- a sign of life
-    END IF;
-    IF cardinality(m.tags) > 0 AND NOT m.tags <@ r.tags THEN
-        r.tags := ARRAY(SELECT DISTINCT unnest(r.tags || m.tags) COLLATE "C" ORDER BY 1);
-    END IF;
-    IF m.attributes <> '{}' THEN
-        r.attributes := r.attributes || m.attributes;
-    END IF;
-    RETURN r;
-END $$;
-
 -- Merges a batch's run messages, in their order, and makes stubs for the runs that its steps and failures touch,
 -- each with the earliest of their times. Returns a row per message: its verdict ('ACCEPTED', 'DUPLICATE', or a reason
 -- with its field) and whether it ended the run for the first time; and a row without ordinal per run: its day (since
 -- 1970-01-01), agent and stored steps.
 --
 -- New runs are inserted in the order of run_id, then the others are locked in that order: two batches can not
--- deadlock. Most messages are the first of new runs and take no turn of the loop.
+-- deadlock. Most messages are the first of new runs and take no turn.
 CREATE FUNCTION ingest_runs(
     p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamptz[],
     p_tag_limit integer, p_attribute_limit integer
@@ -96,10 +45,8 @@ CREATE FUNCTION ingest_runs(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    m run_message;
-    r agent_runs;
-    merged agent_runs;
     messages run_message[];
+    turn integer := 0;
     firsts integer[];
     run_ids uuid[];
     new_runs uuid[];
@@ -140,47 +87,98 @@ BEGIN
            f.end_time IS NOT NULL
     FROM unnest(messages) f JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal;
 
-    FOR m IN
-        SELECT f.* FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
-        WHERE o.ordinal IS NULL ORDER BY f.run_id, f.ordinal
+    -- The others take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
+    -- is commutative, associative and idempotent, so that all orders and repetitions of consistent messages give the
+    -- same row.
     LOOP
-        SELECT * INTO r FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-        field := run_conflict(r, m);
-        merged := merge_run(r, m);
-        verdict := 'ACCEPTED';
-        first_end := false;
-        IF field IS NOT NULL THEN
-            verdict := 'CONFLICT';
-        ELSIF cardinality(merged.tags) > p_tag_limit THEN
-            verdict := 'TOO_LONG';
-            field := 'tags';
-        ELSIF m.attributes <> '{}'
-            AND (SELECT count(*) FROM jsonb_object_keys(merged.attributes)) > p_attribute_limit THEN
-            verdict := 'TOO_LONG';
-            field := 'attributes';
-        ELSIF merged.end_time < merged.start_time THEN
-            verdict := 'END_BEFORE_START';
-            field := CASE WHEN r.end_time IS NULL THEN 'end_time' ELSE 'start_time' END;
-        ELSIF merged IS NOT DISTINCT FROM r THEN
-            verdict := 'DUPLICATE';
-        END IF;
-        -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and saves
-        -- a row version for most batches.
-        IF verdict = 'ACCEPTED' OR (verdict = 'DUPLICATE' AND r.update_time < now() - interval '10 s') THEN
-            first_end := r.end_time IS NULL AND merged.end_time IS NOT NULL;
+        turn := turn + 1;
+        RETURN QUERY
+        WITH waiting AS (
+            SELECT f.*, row_number() OVER (PARTITION BY f.run_id ORDER BY f.ordinal) AS place
+            FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
+            WHERE o.ordinal IS NULL
+        ), merged AS (
+            SELECT m.ordinal, a.project_id, a.run_id, a.end_time IS NULL AS was_open, a.update_time,
+                a.is_stub AND m.is_stub AS is_stub,
+                coalesce(a.agent_id, m.agent_id) AS agent_id,
+                coalesce(a.agent_version, m.agent_version) AS agent_version,
+                coalesce(a.environment, m.environment) AS environment,
+                coalesce(a.session_id, m.session_id) AS session_id,
+                coalesce(a.user_key, m.user_key) AS user_key,
+                coalesce(a.parent_run_id, m.parent_run_id) AS parent_run_id,
+                greatest(a.heartbeat_time, m.heartbeat_time) AS heartbeat_time,
+                greatest(a.lease_duration, m.lease_duration) AS lease_duration,
+                greatest(a.expected_step_count, m.expected_step_count) AS expected_step_count,
+                CASE WHEN a.is_stub AND NOT m.is_stub THEN m.start_time
+                     WHEN m.is_stub AND NOT a.is_stub THEN a.start_time
+                     ELSE least(a.start_time, m.start_time) END AS start_time,
+                CASE WHEN e.later THEN m.end_time ELSE a.end_time END AS end_time,
+                -- Whatever was received is a sign of life: it ends the abandonment.
+                CASE WHEN e.later THEN m.status WHEN a.status = 'ABANDONED' THEN 'RUNNING' ELSE a.status END AS status,
+                CASE WHEN m.tags <@ a.tags THEN a.tags
+                     ELSE ARRAY(SELECT DISTINCT unnest(a.tags || m.tags) COLLATE "C" ORDER BY 1) END AS tags,
+                a.attributes || m.attributes AS attributes,
+                CASE
+                    WHEN a.agent_id <> m.agent_id THEN 'agent_id'
+                    WHEN a.agent_version <> m.agent_version THEN 'agent_version'
+                    WHEN a.environment <> m.environment THEN 'environment'
+                    WHEN a.session_id <> m.session_id THEN 'session_id'
+                    WHEN a.user_key <> m.user_key THEN 'user_key'
+                    WHEN a.parent_run_id <> m.parent_run_id THEN 'parent_run_id'
+                    -- As text: 1 and 1.0 are equal numbers and different values.
+                    WHEN a.attributes <> '{}' AND m.attributes <> '{}' AND EXISTS (
+                        SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(a.attributes) o USING (key)
+                        WHERE n.value::text <> o.value::text) THEN 'attributes'
+                END AS conflict,
+                a AS stored
+            FROM waiting m
+            JOIN agent_runs a ON a.project_id = p_project_id AND a.run_id = m.run_id,
+            LATERAL (SELECT m.end_time IS NOT NULL AND (a.end_time IS NULL
+                OR (m.end_time, run_end_rank(m.status)) > (a.end_time, run_end_rank(a.status))) AS later) e
+            WHERE m.place = turn
+        ), judged AS (
+            SELECT g.*,
+                CASE
+                    WHEN g.conflict IS NOT NULL THEN 'CONFLICT'
+                    WHEN cardinality(g.tags) > p_tag_limit THEN 'TOO_LONG'
+                    WHEN g.attributes <> (g.stored).attributes
+                        AND (SELECT count(*) FROM jsonb_object_keys(g.attributes)) > p_attribute_limit THEN 'TOO_LONG'
+                    WHEN g.end_time < g.start_time THEN 'END_BEFORE_START'
+                    WHEN (g.is_stub, g.agent_id, g.agent_version, g.environment, g.session_id, g.user_key,
+                          g.parent_run_id, g.heartbeat_time, g.lease_duration, g.expected_step_count, g.start_time,
+                          g.end_time, g.status, g.tags, g.attributes)
+                        IS NOT DISTINCT FROM
+                         ((stored).is_stub, (stored).agent_id, (stored).agent_version, (stored).environment,
+                          (stored).session_id, (stored).user_key, (stored).parent_run_id, (stored).heartbeat_time,
+                          (stored).lease_duration, (stored).expected_step_count, (stored).start_time,
+                          (stored).end_time, (stored).status, (stored).tags, (stored).attributes) THEN 'DUPLICATE'
+                    ELSE 'ACCEPTED'
+                END AS judgement
+            FROM merged g
+        ), updated AS (
             UPDATE agent_runs a
-            SET is_stub = merged.is_stub, agent_id = merged.agent_id, agent_version = merged.agent_version,
-                environment = merged.environment, start_time = merged.start_time, end_time = merged.end_time,
-                status = merged.status, heartbeat_time = merged.heartbeat_time,
-                lease_duration = merged.lease_duration, session_id = merged.session_id,
-                user_key = merged.user_key, parent_run_id = merged.parent_run_id, tags = merged.tags,
-                attributes = merged.attributes, expected_step_count = merged.expected_step_count,
-                update_time = now()
-            WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-        END IF;
-        ordinal := m.ordinal;
-        run_id := m.run_id;
-        RETURN NEXT;
+            SET is_stub = j.is_stub, agent_id = j.agent_id, agent_version = j.agent_version,
+                environment = j.environment, start_time = j.start_time, end_time = j.end_time, status = j.status,
+                heartbeat_time = j.heartbeat_time, lease_duration = j.lease_duration, session_id = j.session_id,
+                user_key = j.user_key, parent_run_id = j.parent_run_id, tags = j.tags, attributes = j.attributes,
+                expected_step_count = j.expected_step_count, update_time = now()
+            FROM judged j
+            WHERE a.project_id = j.project_id AND a.run_id = j.run_id
+                -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and
+                -- saves a row version for most batches.
+                AND (j.judgement = 'ACCEPTED'
+                     OR j.judgement = 'DUPLICATE' AND j.update_time < now() - interval '10 s')
+        )
+        SELECT j.ordinal, j.judgement,
+            CASE j.judgement
+                WHEN 'CONFLICT' THEN j.conflict
+                WHEN 'TOO_LONG' THEN CASE WHEN cardinality(j.tags) > p_tag_limit THEN 'tags' ELSE 'attributes' END
+                WHEN 'END_BEFORE_START' THEN CASE WHEN j.was_open THEN 'end_time' ELSE 'start_time' END
+            END,
+            j.run_id::text, NULL::integer, NULL::text, NULL::integer,
+            j.judgement = 'ACCEPTED' AND j.was_open AND j.end_time IS NOT NULL
+        FROM judged j;
+        EXIT WHEN NOT FOUND;
     END LOOP;
 
     -- What else steps and failures do to a run: they are a sign of life, and start one of which no start was told.
@@ -331,7 +329,7 @@ BEGIN
     DELETE FROM ingest_failure_stage s WHERE s.xid = batch;
 END $$;
 
-REVOKE ALL ON FUNCTION run_end_rank, run_conflict, merge_run, ingest_runs, ingest_merge_steps, ingest_merge_failures,
+REVOKE ALL ON FUNCTION run_end_rank, ingest_runs, ingest_merge_steps, ingest_merge_failures,
     count_inserted_steps, count_inserted_failures FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO agenttrace_ingest;
 GRANT INSERT ON ingest_step_stage, ingest_failure_stage, agent_steps, agent_failures TO agenttrace_ingest;
