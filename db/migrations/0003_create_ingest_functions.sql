@@ -30,14 +30,14 @@ CREATE TYPE run_message AS (
 );
 
 -- Merges a batch's run messages, in their order, and makes stubs for the runs that its steps and failures touch,
--- each with the earliest of their times. Returns a row per message: its verdict ('ACCEPTED', 'DUPLICATE', or a reason
+-- each with the earliest of their times (microseconds since 1970). Returns a row per message: its verdict ('ACCEPTED', 'DUPLICATE', or a reason
 -- with its field) and whether it ended the run for the first time; and a row without ordinal per run: its day (since
 -- 1970-01-01), agent and stored steps.
 --
 -- New runs are inserted in the order of run_id, then the others are locked in that order: two batches can not
 -- deadlock. Most messages are the first of new runs and take no turn.
 CREATE FUNCTION ingest_runs(
-    p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamptz[],
+    p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[],
     p_tag_limit integer, p_attribute_limit integer
 ) RETURNS TABLE (
     ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer,
@@ -55,7 +55,10 @@ BEGIN
     SELECT coalesce(array_agg(u ORDER BY u), '{}') INTO run_ids
     FROM (SELECT f.run_id AS u FROM unnest(messages) f UNION SELECT unnest(p_touched)) ids;
 
-    WITH first_messages AS (
+    WITH touches AS (
+        SELECT t.run_id, timestamptz 'epoch' + t.time * interval '1 microsecond' AS start_time
+        FROM unnest(p_touched, p_touch_times) t (run_id, time)
+    ), first_messages AS (
         SELECT DISTINCT ON (f.run_id) f.* FROM unnest(messages) f ORDER BY f.run_id, f.ordinal
     ), inserted AS (
         INSERT INTO agent_runs (project_id, run_id, day, is_stub, agent_id, agent_version, environment, status,
@@ -67,7 +70,7 @@ BEGIN
                coalesce(f.tags, '{}'), coalesce(f.attributes, '{}'), f.expected_step_count
         FROM unnest(run_ids) u (run_id)
         LEFT JOIN first_messages f ON f.run_id = u.run_id
-        LEFT JOIN unnest(p_touched, p_touch_times) t (run_id, start_time) ON t.run_id = u.run_id
+        LEFT JOIN touches t ON t.run_id = u.run_id
         ORDER BY u.run_id
         ON CONFLICT DO NOTHING
         RETURNING run_id
@@ -186,7 +189,8 @@ BEGIN
     SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
         status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
         update_time = now()
-    FROM unnest(p_touched, p_touch_times) t (run_id, start_time)
+    FROM (SELECT u.run_id, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
+          FROM unnest(p_touched, p_touch_times) u (run_id, time)) t
     WHERE a.project_id = p_project_id AND a.run_id = t.run_id
         AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
              OR a.update_time < now() - interval '10 s');

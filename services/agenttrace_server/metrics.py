@@ -59,6 +59,8 @@ class Metrics:
             ["item", "outcome"],
             registry=self.registry,
         )
+        # Looked up once: this is counted for every message.
+        self._accepted = {item: self._items.labels(item, "accepted") for item in ("run", "step", "failure")}
         self._rejections = Counter(
             "agenttrace_ingest_rejections_total",
             "Items and attributes refused, by RejectionReason.",
@@ -73,8 +75,10 @@ class Metrics:
 
     def count_items(self, item: str, *, accepted: int, duplicate: int) -> None:
         """Count items that were stored or known already."""
-        self._items.labels(item, "accepted").inc(accepted)
-        self._items.labels(item, "duplicate").inc(duplicate)
+        if accepted:
+            self._accepted[item].inc(accepted)
+        if duplicate:
+            self._items.labels(item, "duplicate").inc(duplicate)
 
     def count_rejection(self, item: str, reason: str) -> None:
         """Count one refused item."""

@@ -17,45 +17,50 @@ class Intake:
         self._requests = requests
         self._messages = 0
         self._bytes = 0
-        self._deadline = asyncio.get_running_loop().time() + limits.STREAM_SECONDS
-        self._reading: asyncio.Timeout | None = None
-        self._draining = False
+        self._reader: asyncio.Task[object] | None = None  # while it waits for a message
+        self._interrupted = False
         self.close_reason: pb.CloseReason = pb.CLOSE_REASON_UNSPECIFIED
 
     def drain(self) -> None:
         """End the stream after the message it is at."""
-        self._draining = True
-        if self._reading:
-            self._reading.reschedule(asyncio.get_running_loop().time())
+        self._interrupt(pb.CLOSE_REASON_DRAINING)
 
     async def messages(self) -> AsyncIterator[Received]:
         """Yield the stream's messages."""
-        while (received := await self._next()) is not None:
-            self._messages += 1
-            self._bytes += received.byte_size
-            yield received
-            if self._is_full():
-                return
-
-    async def _next(self) -> Received | None:
-        """The next message, or None where the stream ends."""
-        if self._draining:
-            self.close_reason = pb.CLOSE_REASON_DRAINING
-            return None
+        # One timer for the stream: a timeout around each read costs more than small messages do.
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(limits.STREAM_SECONDS, self._interrupt, pb.CLOSE_REASON_TIME_LIMIT)
         try:
-            # Cheaper than a task for each message; it is only ever the reading that is interrupted.
-            async with asyncio.timeout_at(self._deadline) as self._reading:
-                return await anext(self._requests, None)
-        except TimeoutError:
-            self.close_reason = pb.CLOSE_REASON_DRAINING if self._draining else pb.CLOSE_REASON_TIME_LIMIT
+            while not self.close_reason and (received := await self._read()) is not None:
+                self._messages += 1
+                self._bytes += received.byte_size
+                yield received
+                self._close_if_full()
+        finally:
+            timer.cancel()
+
+    async def _read(self) -> Received | None:
+        """The next message, or None where the client or an interruption ends the stream."""
+        self._reader = task = asyncio.current_task()
+        try:
+            return await anext(self._requests, None)
+        except asyncio.CancelledError:
+            # The call itself may be cancelled at the same time: then that is what counts.
+            if task is None or not self._interrupted or task.uncancel():
+                raise
             return None
         finally:
-            self._reading = None
+            self._reader = None
 
-    def _is_full(self) -> bool:
-        """Whether the stream has carried all that one stream may."""
+    def _interrupt(self, reason: pb.CloseReason) -> None:
+        self.close_reason = self.close_reason or reason
+        if self._reader and not self._interrupted:
+            self._interrupted = True
+            self._reader.cancel()
+
+    def _close_if_full(self) -> None:
+        """Note whether the stream has carried all that one stream may."""
         if self._messages >= limits.STREAM_MESSAGES:
-            self.close_reason = pb.CLOSE_REASON_MESSAGE_LIMIT
+            self.close_reason = self.close_reason or pb.CLOSE_REASON_MESSAGE_LIMIT
         elif self._bytes >= limits.STREAM_BYTES:
-            self.close_reason = pb.CLOSE_REASON_BYTE_LIMIT
-        return bool(self.close_reason)
+            self.close_reason = self.close_reason or pb.CLOSE_REASON_BYTE_LIMIT

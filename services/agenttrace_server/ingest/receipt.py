@@ -42,8 +42,9 @@ class Receipt:
         self._count(pb.ITEM_KIND_RUN, [index for index, _ in batch.runs], outcome.runs)
         self._count(pb.ITEM_KIND_STEP, [index for index, _ in batch.steps], outcome.steps)
         self._count(pb.ITEM_KIND_FAILURE, [index for index, _ in batch.failures], outcome.failures)
-        self.counts.unknown_field_count += unknown_field_count
-        self._metrics.ingest_unknown_fields.inc(unknown_field_count)
+        if unknown_field_count:
+            self.counts.unknown_field_count += unknown_field_count
+            self._metrics.ingest_unknown_fields.inc(unknown_field_count)
         self._message_count += 1
 
     def add_malformed(self) -> None:
@@ -52,6 +53,8 @@ class Receipt:
         self._message_count += 1
 
     def _count(self, kind: pb.ItemKind, indexes: Sequence[int], verdicts: Sequence[Verdict]) -> None:
+        if not verdicts:
+            return
         counts = self._item_counts(kind)
         accepted = sum(verdict.outcome == "ACCEPTED" for verdict in verdicts)
         duplicate = sum(verdict.outcome == "DUPLICATE" for verdict in verdicts)

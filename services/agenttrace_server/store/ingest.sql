@@ -1,6 +1,6 @@
 -- name: ingest_runs
 SELECT ordinal, verdict, field, run_id, day, step_count
-FROM ingest_runs(%(project_id)s, %(messages)s::jsonb, %(touched)s::uuid[], %(touch_times)s::timestamptz[],
+FROM ingest_runs(%(project_id)s, %(messages)s::jsonb, %(touched)s::uuid[], %(touch_times)s::bigint[],
                  %(tag_limit)s, %(attribute_limit)s)
 
 -- name: copy_steps
