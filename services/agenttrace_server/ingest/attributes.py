@@ -12,6 +12,8 @@ from agenttrace_server.ingest.values import Refusal
 
 def to_json(attributes: Mapping[str, run_pb2.AttributeValue], field: str, refused: list[Refusal]) -> str:
     """Return a JSON object with its members in the order of their keys, so that equal ones are spelt alike."""
+    if not attributes:
+        return "{}"
     if len(attributes) > limits.ATTRIBUTES:
         raise Refusal("TOO_LONG", field)
     members = []

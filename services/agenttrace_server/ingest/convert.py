@@ -119,6 +119,8 @@ def _lease(run: run_pb2.Run) -> timedelta | None:
 
 
 def _tags(run: run_pb2.Run) -> tuple[str, ...]:
+    if not run.tags:
+        return ()
     if len(run.tags) > limits.TAGS:
         raise Refusal("TOO_LONG", "TAGS")
     return tuple(sorted({values.required_token(tag, "TAGS") for tag in run.tags}))

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import psycopg
 from psycopg import AsyncConnection
-from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.errors import CheckViolation, UniqueViolation
+from psycopg_pool import PoolTimeout
 
 from agenttrace_server import copy_binary, limits
 from agenttrace_server.errors import QueryTooExpensive, StoreUnavailable
 from agenttrace_server.records import EncodedRow, Outcome, RunMessage, Verdict
+from agenttrace_server.store.errors import RowsRefused
 from agenttrace_server.store.ingest_rows import FAILURES, STEPS, write_rows
 from agenttrace_server.store.pool import Database, fetch
 from agenttrace_server.store.statements import load
 
 _SQL = load("ingest.sql")
 _ATTEMPTS = 5
+# Deadlocks and serialization failures; a session that somebody ended; a server that crashed.
+_INTERRUPTIONS = ("40", "57P01", "57P02")
+_log = logging.getLogger(__name__)
 
 
 class _Runs(NamedTuple):
@@ -50,20 +56,27 @@ class IngestStore:
         """Store what is new; return a verdict for each row once it is committed.
 
         `merge`: rows may be known already; without it that is found out at the price of a second transaction.
-        Raises StoreUnavailable, Overloaded and RowsRefused; then nothing is stored.
+        Raises StoreUnavailable, Overloaded and RowsRefused; then nothing is stored, or all of it where the connection
+        was lost with the answer to COMMIT.
         """
         try:
             for _ in range(_ATTEMPTS):
-                with suppress(DeadlockDetected, SerializationFailure):
-                    try:
-                        return await self._write_once(project_id, runs, steps, failures, merge=merge)
-                    except UniqueViolation:
-                        merge = True
-                # Nothing was stored, and the other transaction has gone on.
+                try:
+                    return await self._write_once(project_id, runs, steps, failures, merge=merge)
+                except UniqueViolation:
+                    merge = True
+                except StoreUnavailable as exc:
+                    if not _was_interrupted(exc.__cause__):
+                        raise
             raise StoreUnavailable
         except QueryTooExpensive as exc:
             # To a client a database too slow to write is one that does not answer: it comes back later.
             raise StoreUnavailable from exc
+        except RowsRefused as exc:
+            if _lacks_partition(exc.__cause__):
+                _log.exception("partition_missing")
+                raise StoreUnavailable from exc
+            raise
 
     async def _write_once(
         self,
@@ -83,6 +96,18 @@ class IngestStore:
                 await write_rows(connection, STEPS, steps, runs.suffixes, merge=merge),
                 await write_rows(connection, FAILURES, failures, runs.suffixes, merge=merge),
             )
+
+
+def _was_interrupted(cause: BaseException | None) -> bool:
+    """Whether the same transaction may well pass at once: it gave way to another, or its connection was lost."""
+    if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, PoolTimeout):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(_INTERRUPTIONS)
+
+
+def _lacks_partition(cause: BaseException | None) -> bool:
+    """Whether a row has no partition to go to, which is no fault of the row: nobody has made the day's."""
+    return isinstance(cause, CheckViolation) and cause.diag.constraint_name is None
 
 
 async def _merge_runs(
@@ -136,15 +161,22 @@ def _messages_json(messages: Sequence[RunMessage]) -> str:
 
 
 def _message_json(ordinal: int, message: RunMessage) -> str:
-    columns = message._asdict()
-    # Already JSON, and as text: a number's spelling tells an integer from a double.
-    attributes = columns.pop("attributes")
-    head = json.dumps({"ordinal": ordinal, **columns}, default=_json_value)
-    return f'{head[:-1]}, "attributes": {attributes}}}'
+    """One message, written by hand: its strings are ids, tokens and names of ours, in which nothing is escaped."""
+    members = [f'{{"ordinal": {ordinal}']
+    for name, value in zip(RunMessage._fields, message, strict=True):
+        if value is not None:
+            members.append(f'"{name}": {_member(name, value)}')
+    return ", ".join(members) + "}"
 
 
-def _json_value(value: object) -> str:
+def _member(name: str, value: object) -> str:
+    if isinstance(value, str):
+        # Attributes are JSON already, and go on as text: a number's spelling tells an integer from a double.
+        return value if name == "attributes" else f'"{value}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
     if isinstance(value, timedelta):
-        return f"{value // timedelta(microseconds=1)} microseconds"
-    assert isinstance(value, datetime)
-    return value.isoformat()
+        return f'"{value // timedelta(microseconds=1)} microseconds"'
+    return json.dumps(value)
