@@ -21,6 +21,7 @@ from grpc_status import rpc_status
 
 from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace.v1 import ingest_service_pb2_grpc
+from agenttrace_server import limits
 from fix_product import up
 from fix_server import Services
 from fix_store import assert_counters_equal_a_recount
@@ -196,6 +197,17 @@ def test_a_stream_is_answered_after_8_mebibytes(services: Services) -> None:
     response = services.ingest.UploadSteps(iter([big] * (enough + 5)))
 
     assert (response.acknowledged_message_count, response.close_reason) == (enough, pb.CLOSE_REASON_BYTE_LIMIT)
+
+
+def test_an_idle_stream_is_answered_when_its_time_is_over(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STREAM_SECONDS", 1)
+    sent: queue.Queue[pb.UploadStepsRequest | None] = queue.Queue()
+    sent.put(upload(steps=[step(new_id())]))
+
+    response = services.ingest.UploadSteps.future(iter(sent.get, None)).result(timeout=20)
+    sent.put(None)
+
+    assert (response.acknowledged_message_count, response.close_reason) == (1, pb.CLOSE_REASON_TIME_LIMIT)
 
 
 def test_a_message_over_4_mebibytes_is_refused_as_such(services: Services) -> None:
