@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agenttrace_server.background import end_task
 from agenttrace_server.errors import Overloaded
@@ -17,6 +17,9 @@ from agenttrace_server.store.ingest import IngestStore
 
 # What one transaction takes at most: large enough that its fixed cost vanishes, small enough to end soon.
 _TRANSACTION_ROWS = 5_000
+_TRANSACTION_BYTES = 8 * 2**20
+# Rows differ in size by a factor of 50: what may wait is bounded in bytes as well.
+_WAITING_BYTES = 32 * 2**20
 _log = logging.getLogger(__name__)
 
 
@@ -29,11 +32,13 @@ class Contribution:
     steps: list[EncodedRow]
     failures: list[EncodedRow]
     outcome: asyncio.Future[Outcome]
+    row_count: int = field(init=False)
+    byte_count: int = field(init=False)
 
-    @property
-    def row_count(self) -> int:
-        """How many rows it has."""
-        return len(self.runs) + len(self.steps) + len(self.failures)
+    def __post_init__(self) -> None:
+        self.row_count = len(self.runs) + len(self.steps) + len(self.failures)
+        self.byte_count = sum([len(row.body) for rows in (self.steps, self.failures) for row in rows])
+        self.byte_count += sum([len(run.attributes) for run in self.runs])
 
 
 class Writer:
@@ -48,6 +53,7 @@ class Writer:
         self._store = store
         self._max_waiting = max_waiting
         self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
         self._lanes = {merge: _Lane() for merge in (False, True)}
@@ -74,14 +80,17 @@ class Writer:
 
     def refuse_if_full(self) -> None:
         """Raise Overloaded where a new call would only wait."""
-        if self._waiting_rows >= self._max_waiting:
+        if self._is_full():
             raise Overloaded
 
     async def room(self) -> None:
         """Wait until there is room for one more contribution: this is the streams' backpressure."""
-        while self._waiting_rows >= self._max_waiting:
+        while self._is_full():
             self._room.clear()
             await self._room.wait()
+
+    def _is_full(self) -> bool:
+        return self._waiting_rows >= self._max_waiting or self._waiting_bytes >= _WAITING_BYTES
 
     def submit(self, project_id: int, batch: Batch, *, merge: bool) -> asyncio.Future[Outcome]:
         """Hand in a batch. The future's outcome is committed; or it raises StoreUnavailable or Overloaded."""
@@ -92,6 +101,7 @@ class Writer:
             outcome.set_result(Outcome([], [], []))
             return outcome
         self._waiting_rows += contribution.row_count
+        self._waiting_bytes += contribution.byte_count
         self._lanes[merge].put(contribution)
         return outcome
 
@@ -100,6 +110,7 @@ class Writer:
         while True:
             taken = await lane.take()
             self._waiting_rows -= sum(contribution.row_count for contribution in taken)
+            self._waiting_bytes -= sum(contribution.byte_count for contribution in taken)
             self._room.set()
             await self._commit(taken, merge=merge)
 
@@ -132,10 +143,11 @@ class _Lane:
             self._filled.clear()
             await self._filled.wait()
         taken = [self._contributions.popleft()]
-        rows = taken[0].row_count
+        rows, size = taken[0].row_count, taken[0].byte_count
         while self._contributions and self._contributions[0].project_id == taken[0].project_id:
             rows += self._contributions[0].row_count
-            if rows > _TRANSACTION_ROWS:
+            size += self._contributions[0].byte_count
+            if rows > _TRANSACTION_ROWS or size > _TRANSACTION_BYTES:
                 break
             taken.append(self._contributions.popleft())
         return taken
