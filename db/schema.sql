@@ -26,6 +26,256 @@ CREATE TYPE public.run_message AS (
 
 ALTER TYPE public.run_message OWNER TO agenttrace_owner;
 
+CREATE TABLE public.failure_stats_hourly (
+    project_id integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    agent_id text NOT NULL,
+    agent_version text NOT NULL,
+    environment text NOT NULL,
+    type text NOT NULL,
+    code text NOT NULL,
+    failure_count bigint NOT NULL,
+    recovered_failure_count bigint NOT NULL,
+    run_count bigint NOT NULL,
+    first_occur_time timestamp with time zone NOT NULL,
+    last_occur_time timestamp with time zone NOT NULL
+);
+
+ALTER TABLE public.failure_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW api.failure_stats_hourly WITH (security_barrier='true') AS
+ SELECT hour,
+    agent_id,
+    agent_version,
+    environment,
+    type,
+    code,
+    failure_count,
+    recovered_failure_count,
+    run_count,
+    first_occur_time,
+    last_occur_time
+   FROM public.failure_stats_hourly
+  WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
+
+ALTER VIEW api.failure_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE FUNCTION api.compute_failure_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[] DEFAULT '{}'::text[], p_agent_versions text[] DEFAULT '{}'::text[], p_environments text[] DEFAULT '{}'::text[]) RETURNS SETOF api.failure_stats_hourly
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET jit TO 'off'
+    SET enable_nestloop TO 'off'
+    AS $$
+DECLARE
+    days date[];
+BEGIN
+    SELECT coalesce(array_agg(DISTINCT r.day), '{}') INTO days
+    FROM api.runs r WHERE r.start_time >= p_from AND r.start_time < p_before AND r.failure_count > 0;
+    RETURN QUERY
+    WITH failed AS MATERIALIZED (
+        SELECT r.run_id, r.day, date_bin('1 hour', r.start_time, '1970-01-01T00:00:00Z') AS hour,
+               coalesce(r.agent_id, '') AS agent_id, coalesce(r.agent_version, '') AS agent_version, r.environment,
+               r.retry_count
+        FROM api.runs r
+        WHERE r.start_time >= p_from AND r.start_time < p_before AND r.failure_count > 0
+            AND (p_agent_ids = '{}' OR r.agent_id = ANY (p_agent_ids))
+            AND (p_agent_versions = '{}' OR r.agent_version = ANY (p_agent_versions))
+            AND (p_environments = '{}' OR r.environment = ANY (p_environments))
+    ), attempts AS MATERIALIZED (
+        SELECT s.run_id, s.step_id, s.retry_of_step_id, s.attempt, s.status
+        FROM failed r
+        CROSS JOIN LATERAL (SELECT k.run_id, k.step_id, k.retry_of_step_id, k.attempt, k.status FROM api.steps k
+                            WHERE k.run_id = r.run_id AND k.day = r.day AND k.day = ANY (days) OFFSET 0) s
+        WHERE r.retry_count > 0 AND s.attempt > 1
+    )
+    SELECT r.hour, r.agent_id, r.agent_version, r.environment, f.type, f.code, count(*),
+           -- Recovered, as store/failures.sql has it: a later attempt of the same step ended OK. Where the failed
+           -- step is missing or no retry, it is the first attempt, which the others refer to.
+           count(*) FILTER (WHERE later.attempt > coalesce(s.attempt, 1)),
+           count(DISTINCT f.run_id), min(f.occur_time), max(f.occur_time)
+    FROM failed r
+    CROSS JOIN LATERAL (SELECT k.run_id, k.step_id, k.type, k.code, k.occur_time FROM api.failures k
+                        WHERE k.run_id = r.run_id AND k.day = r.day AND k.day = ANY (days) OFFSET 0) f
+    LEFT JOIN attempts s ON s.run_id = f.run_id AND s.step_id = f.step_id
+    LEFT JOIN (SELECT a.run_id, a.retry_of_step_id AS step_id, max(a.attempt) AS attempt
+               FROM attempts a WHERE a.status = 'OK' GROUP BY 1, 2) later
+        ON later.run_id = f.run_id AND later.step_id = coalesce(s.retry_of_step_id, f.step_id)
+    GROUP BY 1, 2, 3, 4, 5, 6;
+END $$;
+
+ALTER FUNCTION api.compute_failure_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) OWNER TO agenttrace_owner;
+
+CREATE TABLE public.run_stats_hourly (
+    project_id integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    agent_id text NOT NULL,
+    agent_version text NOT NULL,
+    environment text NOT NULL,
+    run_count bigint NOT NULL,
+    running_count bigint NOT NULL,
+    success_count bigint NOT NULL,
+    failure_count bigint NOT NULL,
+    partial_count bigint NOT NULL,
+    cancelled_count bigint NOT NULL,
+    abandoned_count bigint NOT NULL,
+    duration_buckets smallint[] NOT NULL,
+    duration_counts bigint[] NOT NULL,
+    CONSTRAINT run_stats_hourly_check CHECK ((cardinality(duration_counts) = cardinality(duration_buckets))),
+    CONSTRAINT run_stats_hourly_hour_check CHECK ((hour = date_bin('01:00:00'::interval, hour, '1970-01-01 00:00:00+00'::timestamp with time zone)))
+);
+
+ALTER TABLE public.run_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW api.run_stats_hourly WITH (security_barrier='true') AS
+ SELECT hour,
+    agent_id,
+    agent_version,
+    environment,
+    run_count,
+    running_count,
+    success_count,
+    failure_count,
+    partial_count,
+    cancelled_count,
+    abandoned_count,
+    duration_buckets,
+    duration_counts
+   FROM public.run_stats_hourly
+  WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
+
+ALTER VIEW api.run_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE FUNCTION api.compute_run_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[] DEFAULT '{}'::text[], p_agent_versions text[] DEFAULT '{}'::text[], p_environments text[] DEFAULT '{}'::text[]) RETURNS SETOF api.run_stats_hourly
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET jit TO 'off'
+    AS $$
+BEGIN
+    RETURN QUERY
+    WITH cells AS (
+        SELECT date_bin('1 hour', r.start_time, '1970-01-01T00:00:00Z') AS hour,
+               coalesce(r.agent_id, '') AS agent_id, coalesce(r.agent_version, '') AS agent_version, r.environment,
+               duration_bucket(r.end_time - r.start_time) AS bucket,  -- null: not ended
+               count(*) AS runs,
+               count(*) FILTER (WHERE r.status = 'RUNNING') AS running,
+               count(*) FILTER (WHERE r.status = 'SUCCESS') AS success,
+               count(*) FILTER (WHERE r.status = 'FAILURE') AS failure,
+               count(*) FILTER (WHERE r.status = 'PARTIAL') AS partial,
+               count(*) FILTER (WHERE r.status = 'CANCELLED') AS cancelled,
+               count(*) FILTER (WHERE r.status = 'ABANDONED') AS abandoned
+        FROM api.runs r
+        WHERE r.start_time >= p_from AND r.start_time < p_before
+            AND (p_agent_ids = '{}' OR r.agent_id = ANY (p_agent_ids))
+            AND (p_agent_versions = '{}' OR r.agent_version = ANY (p_agent_versions))
+            AND (p_environments = '{}' OR r.environment = ANY (p_environments))
+        GROUP BY 1, 2, 3, 4, 5
+    )
+    SELECT c.hour, c.agent_id, c.agent_version, c.environment, sum(c.runs)::bigint, sum(c.running)::bigint,
+           sum(c.success)::bigint, sum(c.failure)::bigint, sum(c.partial)::bigint, sum(c.cancelled)::bigint,
+           sum(c.abandoned)::bigint,
+           coalesce(array_agg(c.bucket ORDER BY c.bucket) FILTER (WHERE c.bucket IS NOT NULL), '{}'),
+           coalesce(array_agg(c.runs ORDER BY c.bucket) FILTER (WHERE c.bucket IS NOT NULL), '{}')
+    FROM cells c
+    GROUP BY 1, 2, 3, 4;
+END $$;
+
+ALTER FUNCTION api.compute_run_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) OWNER TO agenttrace_owner;
+
+CREATE TABLE public.step_stats_hourly (
+    project_id integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    agent_id text NOT NULL,
+    agent_version text NOT NULL,
+    environment text NOT NULL,
+    type text NOT NULL,
+    step_count bigint NOT NULL,
+    failed_step_count bigint NOT NULL,
+    retry_count bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    cache_read_tokens bigint NOT NULL,
+    cache_write_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    cost_micro_usd bigint NOT NULL,
+    duration_buckets smallint[] NOT NULL,
+    duration_counts bigint[] NOT NULL,
+    CONSTRAINT step_stats_hourly_check CHECK ((cardinality(duration_counts) = cardinality(duration_buckets)))
+);
+
+ALTER TABLE public.step_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW api.step_stats_hourly WITH (security_barrier='true') AS
+ SELECT hour,
+    agent_id,
+    agent_version,
+    environment,
+    type,
+    step_count,
+    failed_step_count,
+    retry_count,
+    input_tokens,
+    output_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    cost_micro_usd,
+    duration_buckets,
+    duration_counts
+   FROM public.step_stats_hourly
+  WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
+
+ALTER VIEW api.step_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[] DEFAULT '{}'::text[], p_agent_versions text[] DEFAULT '{}'::text[], p_environments text[] DEFAULT '{}'::text[]) RETURNS SETOF api.step_stats_hourly
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET jit TO 'off'
+    SET work_mem TO '32MB'
+    AS $$
+DECLARE
+    days date[];
+BEGIN
+    SELECT coalesce(array_agg(DISTINCT r.day), '{}') INTO days
+    FROM api.runs r WHERE r.start_time >= p_from AND r.start_time < p_before;
+    RETURN QUERY
+    WITH cells AS (
+        SELECT date_bin('1 hour', r.start_time, '1970-01-01T00:00:00Z') AS hour,
+               coalesce(r.agent_id, '') AS agent_id, coalesce(r.agent_version, '') AS agent_version, r.environment,
+               s.type, duration_bucket(s.end_time - s.start_time) AS bucket,
+               count(*) AS steps,
+               count(*) FILTER (WHERE s.status = 'ERROR') AS failed,
+               count(*) FILTER (WHERE s.attempt > 1) AS retries,
+               sum(s.input_tokens) AS input_tokens, sum(s.output_tokens) AS output_tokens,
+               sum(s.cache_read_tokens) AS cache_read_tokens, sum(s.cache_write_tokens) AS cache_write_tokens,
+               sum(s.reasoning_tokens) AS reasoning_tokens, sum(s.cost_micro_usd) AS cost_micro_usd
+        FROM api.runs r
+        -- Run by run: an hour's runs stand together in their day's partition, which is not read as a whole.
+        CROSS JOIN LATERAL (SELECT k.* FROM api.steps k
+                            WHERE k.run_id = r.run_id AND k.day = r.day AND k.day = ANY (days) OFFSET 0) s
+        WHERE r.start_time >= p_from AND r.start_time < p_before
+            AND (p_agent_ids = '{}' OR r.agent_id = ANY (p_agent_ids))
+            AND (p_agent_versions = '{}' OR r.agent_version = ANY (p_agent_versions))
+            AND (p_environments = '{}' OR r.environment = ANY (p_environments))
+        GROUP BY 1, 2, 3, 4, 5, 6
+    )
+    SELECT c.hour, c.agent_id, c.agent_version, c.environment, c.type, sum(c.steps)::bigint, sum(c.failed)::bigint,
+           sum(c.retries)::bigint,
+           least(coalesce(sum(c.input_tokens), 0), 9223372036854775807)::bigint,
+           least(coalesce(sum(c.output_tokens), 0), 9223372036854775807)::bigint,
+           least(coalesce(sum(c.cache_read_tokens), 0), 9223372036854775807)::bigint,
+           least(coalesce(sum(c.cache_write_tokens), 0), 9223372036854775807)::bigint,
+           least(coalesce(sum(c.reasoning_tokens), 0), 9223372036854775807)::bigint,
+           least(coalesce(sum(c.cost_micro_usd), 0), 9223372036854775807)::bigint,
+           array_agg(c.bucket ORDER BY c.bucket), array_agg(c.steps ORDER BY c.bucket)
+    FROM cells c
+    GROUP BY 1, 2, 3, 4, 5;
+END $$;
+
+ALTER FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) OWNER TO agenttrace_owner;
+
 CREATE FUNCTION public.count_inserted_failures() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -100,6 +350,15 @@ BEGIN
 END $$;
 
 ALTER FUNCTION public.count_inserted_steps() OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.duration_bucket(duration interval) RETURNS smallint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN duration <= interval '0' THEN -1
+                ELSE ceil(ln(date_part('epoch', duration) * 1e6) / ln(1.1::double precision)) END::smallint
+$$;
+
+ALTER FUNCTION public.duration_bucket(duration interval) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.ingest_merge_failures() RETURNS TABLE(ordinal integer, verdict text)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -236,16 +495,14 @@ END $$;
 
 ALTER FUNCTION public.ingest_merge_steps(p_step_limit integer) OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamp with time zone[], p_tag_limit integer, p_attribute_limit integer) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
+CREATE FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 #variable_conflict use_column
 DECLARE
-    m run_message;
-    r agent_runs;
-    merged agent_runs;
     messages run_message[];
+    turn integer := 0;
     firsts integer[];
     run_ids uuid[];
     new_runs uuid[];
@@ -254,7 +511,10 @@ BEGIN
     SELECT coalesce(array_agg(u ORDER BY u), '{}') INTO run_ids
     FROM (SELECT f.run_id AS u FROM unnest(messages) f UNION SELECT unnest(p_touched)) ids;
 
-    WITH first_messages AS (
+    WITH touches AS (
+        SELECT t.run_id, timestamptz 'epoch' + t.time * interval '1 microsecond' AS start_time
+        FROM unnest(p_touched, p_touch_times) t (run_id, time)
+    ), first_messages AS (
         SELECT DISTINCT ON (f.run_id) f.* FROM unnest(messages) f ORDER BY f.run_id, f.ordinal
     ), inserted AS (
         INSERT INTO agent_runs (project_id, run_id, day, is_stub, agent_id, agent_version, environment, status,
@@ -266,7 +526,7 @@ BEGIN
                coalesce(f.tags, '{}'), coalesce(f.attributes, '{}'), f.expected_step_count
         FROM unnest(run_ids) u (run_id)
         LEFT JOIN first_messages f ON f.run_id = u.run_id
-        LEFT JOIN unnest(p_touched, p_touch_times) t (run_id, start_time) ON t.run_id = u.run_id
+        LEFT JOIN touches t ON t.run_id = u.run_id
         ORDER BY u.run_id
         ON CONFLICT DO NOTHING
         RETURNING run_id
@@ -286,47 +546,98 @@ BEGIN
            f.end_time IS NOT NULL
     FROM unnest(messages) f JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal;
 
-    FOR m IN
-        SELECT f.* FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
-        WHERE o.ordinal IS NULL ORDER BY f.run_id, f.ordinal
+    -- The others take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
+    -- is commutative, associative and idempotent, so that all orders and repetitions of consistent messages give the
+    -- same row.
     LOOP
-        SELECT * INTO r FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-        field := run_conflict(r, m);
-        merged := merge_run(r, m);
-        verdict := 'ACCEPTED';
-        first_end := false;
-        IF field IS NOT NULL THEN
-            verdict := 'CONFLICT';
-        ELSIF cardinality(merged.tags) > p_tag_limit THEN
-            verdict := 'TOO_LONG';
-            field := 'tags';
-        ELSIF m.attributes <> '{}'
-            AND (SELECT count(*) FROM jsonb_object_keys(merged.attributes)) > p_attribute_limit THEN
-            verdict := 'TOO_LONG';
-            field := 'attributes';
-        ELSIF merged.end_time < merged.start_time THEN
-            verdict := 'END_BEFORE_START';
-            field := CASE WHEN r.end_time IS NULL THEN 'end_time' ELSE 'start_time' END;
-        ELSIF merged IS NOT DISTINCT FROM r THEN
-            verdict := 'DUPLICATE';
-        END IF;
-        -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and saves
-        -- a row version for most batches.
-        IF verdict = 'ACCEPTED' OR (verdict = 'DUPLICATE' AND r.update_time < now() - interval '10 s') THEN
-            first_end := r.end_time IS NULL AND merged.end_time IS NOT NULL;
+        turn := turn + 1;
+        RETURN QUERY
+        WITH waiting AS (
+            SELECT f.*, row_number() OVER (PARTITION BY f.run_id ORDER BY f.ordinal) AS place
+            FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
+            WHERE o.ordinal IS NULL
+        ), merged AS (
+            SELECT m.ordinal, a.project_id, a.run_id, a.end_time IS NULL AS was_open, a.update_time,
+                a.is_stub AND m.is_stub AS is_stub,
+                coalesce(a.agent_id, m.agent_id) AS agent_id,
+                coalesce(a.agent_version, m.agent_version) AS agent_version,
+                coalesce(a.environment, m.environment) AS environment,
+                coalesce(a.session_id, m.session_id) AS session_id,
+                coalesce(a.user_key, m.user_key) AS user_key,
+                coalesce(a.parent_run_id, m.parent_run_id) AS parent_run_id,
+                greatest(a.heartbeat_time, m.heartbeat_time) AS heartbeat_time,
+                greatest(a.lease_duration, m.lease_duration) AS lease_duration,
+                greatest(a.expected_step_count, m.expected_step_count) AS expected_step_count,
+                CASE WHEN a.is_stub AND NOT m.is_stub THEN m.start_time
+                     WHEN m.is_stub AND NOT a.is_stub THEN a.start_time
+                     ELSE least(a.start_time, m.start_time) END AS start_time,
+                CASE WHEN e.later THEN m.end_time ELSE a.end_time END AS end_time,
+                -- Whatever was received is a sign of life: it ends the abandonment.
+                CASE WHEN e.later THEN m.status WHEN a.status = 'ABANDONED' THEN 'RUNNING' ELSE a.status END AS status,
+                CASE WHEN m.tags <@ a.tags THEN a.tags
+                     ELSE ARRAY(SELECT DISTINCT unnest(a.tags || m.tags) COLLATE "C" ORDER BY 1) END AS tags,
+                a.attributes || m.attributes AS attributes,
+                CASE
+                    WHEN a.agent_id <> m.agent_id THEN 'agent_id'
+                    WHEN a.agent_version <> m.agent_version THEN 'agent_version'
+                    WHEN a.environment <> m.environment THEN 'environment'
+                    WHEN a.session_id <> m.session_id THEN 'session_id'
+                    WHEN a.user_key <> m.user_key THEN 'user_key'
+                    WHEN a.parent_run_id <> m.parent_run_id THEN 'parent_run_id'
+                    -- As text: 1 and 1.0 are equal numbers and different values.
+                    WHEN a.attributes <> '{}' AND m.attributes <> '{}' AND EXISTS (
+                        SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(a.attributes) o USING (key)
+                        WHERE n.value::text <> o.value::text) THEN 'attributes'
+                END AS conflict,
+                a AS stored
+            FROM waiting m
+            JOIN agent_runs a ON a.project_id = p_project_id AND a.run_id = m.run_id,
+            LATERAL (SELECT m.end_time IS NOT NULL AND (a.end_time IS NULL
+                OR (m.end_time, run_end_rank(m.status)) > (a.end_time, run_end_rank(a.status))) AS later) e
+            WHERE m.place = turn
+        ), judged AS (
+            SELECT g.*,
+                CASE
+                    WHEN g.conflict IS NOT NULL THEN 'CONFLICT'
+                    WHEN cardinality(g.tags) > p_tag_limit THEN 'TOO_LONG'
+                    WHEN g.attributes <> (g.stored).attributes
+                        AND (SELECT count(*) FROM jsonb_object_keys(g.attributes)) > p_attribute_limit THEN 'TOO_LONG'
+                    WHEN g.end_time < g.start_time THEN 'END_BEFORE_START'
+                    WHEN (g.is_stub, g.agent_id, g.agent_version, g.environment, g.session_id, g.user_key,
+                          g.parent_run_id, g.heartbeat_time, g.lease_duration, g.expected_step_count, g.start_time,
+                          g.end_time, g.status, g.tags, g.attributes)
+                        IS NOT DISTINCT FROM
+                         ((stored).is_stub, (stored).agent_id, (stored).agent_version, (stored).environment,
+                          (stored).session_id, (stored).user_key, (stored).parent_run_id, (stored).heartbeat_time,
+                          (stored).lease_duration, (stored).expected_step_count, (stored).start_time,
+                          (stored).end_time, (stored).status, (stored).tags, (stored).attributes) THEN 'DUPLICATE'
+                    ELSE 'ACCEPTED'
+                END AS judgement
+            FROM merged g
+        ), updated AS (
             UPDATE agent_runs a
-            SET is_stub = merged.is_stub, agent_id = merged.agent_id, agent_version = merged.agent_version,
-                environment = merged.environment, start_time = merged.start_time, end_time = merged.end_time,
-                status = merged.status, heartbeat_time = merged.heartbeat_time,
-                lease_duration = merged.lease_duration, session_id = merged.session_id,
-                user_key = merged.user_key, parent_run_id = merged.parent_run_id, tags = merged.tags,
-                attributes = merged.attributes, expected_step_count = merged.expected_step_count,
-                update_time = now()
-            WHERE a.project_id = p_project_id AND a.run_id = m.run_id;
-        END IF;
-        ordinal := m.ordinal;
-        run_id := m.run_id;
-        RETURN NEXT;
+            SET is_stub = j.is_stub, agent_id = j.agent_id, agent_version = j.agent_version,
+                environment = j.environment, start_time = j.start_time, end_time = j.end_time, status = j.status,
+                heartbeat_time = j.heartbeat_time, lease_duration = j.lease_duration, session_id = j.session_id,
+                user_key = j.user_key, parent_run_id = j.parent_run_id, tags = j.tags, attributes = j.attributes,
+                expected_step_count = j.expected_step_count, update_time = now()
+            FROM judged j
+            WHERE a.project_id = j.project_id AND a.run_id = j.run_id
+                -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and
+                -- saves a row version for most batches.
+                AND (j.judgement = 'ACCEPTED'
+                     OR j.judgement = 'DUPLICATE' AND j.update_time < now() - interval '10 s')
+        )
+        SELECT j.ordinal, j.judgement,
+            CASE j.judgement
+                WHEN 'CONFLICT' THEN j.conflict
+                WHEN 'TOO_LONG' THEN CASE WHEN cardinality(j.tags) > p_tag_limit THEN 'tags' ELSE 'attributes' END
+                WHEN 'END_BEFORE_START' THEN CASE WHEN j.was_open THEN 'end_time' ELSE 'start_time' END
+            END,
+            j.run_id::text, NULL::integer, NULL::text, NULL::integer,
+            j.judgement = 'ACCEPTED' AND j.was_open AND j.end_time IS NOT NULL
+        FROM judged j;
+        EXIT WHEN NOT FOUND;
     END LOOP;
 
     -- What else steps and failures do to a run: they are a sign of life, and start one of which no start was told.
@@ -334,7 +645,8 @@ BEGIN
     SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
         status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
         update_time = now()
-    FROM unnest(p_touched, p_touch_times) t (run_id, start_time)
+    FROM (SELECT u.run_id, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
+          FROM unnest(p_touched, p_touch_times) u (run_id, time)) t
     WHERE a.project_id = p_project_id AND a.run_id = t.run_id
         AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
              OR a.update_time < now() - interval '10 s');
@@ -347,7 +659,7 @@ BEGIN
     FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids);
 END $$;
 
-ALTER FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamp with time zone[], p_tag_limit integer, p_attribute_limit integer) OWNER TO agenttrace_owner;
+ALTER FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -397,6 +709,91 @@ END $$;
 
 ALTER FUNCTION public.maintain_create_partitions(p_days integer) OWNER TO agenttrace_owner;
 
+CREATE FUNCTION public.maintain_delete_runs(p_before date, p_limit integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (
+        DELETE FROM agent_runs WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM agent_runs WHERE day < p_before ORDER BY day LIMIT p_limit FOR UPDATE SKIP LOCKED))
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+
+ALTER FUNCTION public.maintain_delete_runs(p_before date, p_limit integer) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_dirty_hours(p_quiet interval, p_patience interval, p_limit integer) RETURNS TABLE(project_id integer, hour timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT d.project_id, d.hour FROM stats_dirty d
+    WHERE d.hour <= now() - interval '1 hour'
+    GROUP BY d.project_id, d.hour
+    HAVING max(d.mark_time) <= now() - p_quiet OR min(d.mark_time) <= now() - p_patience
+    ORDER BY d.hour DESC, d.project_id LIMIT p_limit
+$$;
+
+ALTER FUNCTION public.maintain_dirty_hours(p_quiet interval, p_patience interval, p_limit integer) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_expired_partitions(p_before date) RETURNS TABLE(parent text, partition_name text, state text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    WITH partitions AS MATERIALIZED (
+        SELECT c.oid, c.relname, regexp_replace(c.relname, '_[0-9]{8}$', '') AS parent
+        FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+            AND c.relname ~ '^agent_(steps|failures)_[0-9]{8}$'
+    )
+    SELECT p.parent, p.relname,
+           CASE WHEN i.inhrelid IS NULL THEN 'DETACHED' WHEN i.inhdetachpending THEN 'PENDING' ELSE 'ATTACHED' END
+    FROM partitions p
+    CROSS JOIN LATERAL (SELECT to_date(right(p.relname, 8), 'YYYYMMDD') AS day) d
+    LEFT JOIN pg_inherits i ON i.inhrelid = p.oid
+    WHERE d.day < p_before AND NOT EXISTS (SELECT FROM agent_runs r WHERE r.day = d.day)
+    ORDER BY i.inhdetachpending DESC NULLS LAST, p.relname
+$_$;
+
+ALTER FUNCTION public.maintain_expired_partitions(p_before date) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    marks bigint[];
+    runs api.run_stats_hourly[];
+    steps api.step_stats_hourly[];
+    failures api.failure_stats_hourly[];
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('agenttrace.rollups')) THEN
+        RETURN false;
+    END IF;
+    -- What these marks stand for was committed before, and each statement sees what is committed when it begins. A
+    -- mark that comes later stays.
+    SELECT array_agg(d.mark_id) INTO marks FROM stats_dirty d WHERE d.project_id = p_project_id AND d.hour = p_hour;
+    IF marks IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM set_config('agenttrace.project_id', p_project_id::text, true);
+    SELECT array_agg(s) INTO runs FROM api.compute_run_stats(p_hour, p_hour + interval '1 hour') s;
+    SELECT array_agg(s) INTO steps FROM api.compute_step_stats(p_hour, p_hour + interval '1 hour') s;
+    SELECT array_agg(s) INTO failures FROM api.compute_failure_stats(p_hour, p_hour + interval '1 hour') s;
+
+    DELETE FROM stats_dirty d WHERE d.project_id = p_project_id AND d.hour = p_hour AND d.mark_id = ANY (marks);
+    DELETE FROM run_stats_hourly s WHERE s.project_id = p_project_id AND s.hour = p_hour;
+    DELETE FROM step_stats_hourly s WHERE s.project_id = p_project_id AND s.hour = p_hour;
+    DELETE FROM failure_stats_hourly s WHERE s.project_id = p_project_id AND s.hour = p_hour;
+    -- The views have the tables' columns in their order, but for project_id, which is first.
+    INSERT INTO run_stats_hourly SELECT p_project_id, s.* FROM unnest(runs) s;
+    INSERT INTO step_stats_hourly SELECT p_project_id, s.* FROM unnest(steps) s;
+    INSERT INTO failure_stats_hourly SELECT p_project_id, s.* FROM unnest(failures) s;
+    RETURN true;
+END $$;
+
+ALTER FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) OWNER TO agenttrace_owner;
+
 CREATE FUNCTION public.maintain_trim_changes(p_keep interval) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -406,108 +803,75 @@ $$;
 
 ALTER FUNCTION public.maintain_trim_changes(p_keep interval) OWNER TO agenttrace_owner;
 
-CREATE TABLE public.agent_runs (
-    project_id integer NOT NULL,
-    run_id uuid NOT NULL,
-    day date NOT NULL,
-    is_stub boolean NOT NULL,
-    agent_id text,
-    agent_version text,
-    environment text,
-    status text NOT NULL,
-    start_time timestamp with time zone NOT NULL,
-    end_time timestamp with time zone,
-    heartbeat_time timestamp with time zone,
-    lease_duration interval,
-    session_id text,
-    user_key text,
-    parent_run_id uuid,
-    tags text[] DEFAULT '{}'::text[] NOT NULL,
-    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    expected_step_count integer,
-    step_count integer DEFAULT 0 NOT NULL,
-    failed_step_count integer DEFAULT 0 NOT NULL,
-    retry_count integer DEFAULT 0 NOT NULL,
-    failure_count integer DEFAULT 0 NOT NULL,
-    failure_types text[] DEFAULT '{}'::text[] NOT NULL,
-    failure_codes text[] DEFAULT '{}'::text[] NOT NULL,
-    input_tokens bigint DEFAULT 0 NOT NULL,
-    output_tokens bigint DEFAULT 0 NOT NULL,
-    cache_read_tokens bigint DEFAULT 0 NOT NULL,
-    cache_write_tokens bigint DEFAULT 0 NOT NULL,
-    reasoning_tokens bigint DEFAULT 0 NOT NULL,
-    cost_micro_usd bigint DEFAULT 0 NOT NULL,
-    create_time timestamp with time zone DEFAULT now() NOT NULL,
-    update_time timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT agent_runs_agent_id_check CHECK ((agent_id <> ''::text)),
-    CONSTRAINT agent_runs_agent_version_check CHECK ((agent_version <> ''::text)),
-    CONSTRAINT agent_runs_check CHECK ((end_time >= start_time)),
-    CONSTRAINT agent_runs_check1 CHECK (((end_time IS NULL) = (status = ANY (ARRAY['RUNNING'::text, 'ABANDONED'::text])))),
-    CONSTRAINT agent_runs_environment_check CHECK ((environment <> ''::text)),
-    CONSTRAINT agent_runs_expected_step_count_check CHECK ((expected_step_count >= 0)),
-    CONSTRAINT agent_runs_failure_codes_check CHECK ((cardinality(failure_codes) <= 8)),
-    CONSTRAINT agent_runs_session_id_check CHECK ((session_id <> ''::text)),
-    CONSTRAINT agent_runs_status_check CHECK ((status = ANY (ARRAY['RUNNING'::text, 'SUCCESS'::text, 'FAILURE'::text, 'PARTIAL'::text, 'CANCELLED'::text, 'ABANDONED'::text]))),
-    CONSTRAINT agent_runs_user_key_check CHECK ((user_key ~ '^[0-9a-f]{64}$'::text))
-)
-WITH (fillfactor='70');
+CREATE FUNCTION public.maintain_trim_marks() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    trimmed bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('agenttrace.rollups')) THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM stats_dirty d
+    USING (SELECT m.project_id, m.hour, min(m.mark_id) AS first_id, max(m.mark_id) AS last_id
+           FROM stats_dirty m GROUP BY m.project_id, m.hour HAVING count(*) > 2) s
+    WHERE d.project_id = s.project_id AND d.hour = s.hour AND d.mark_id > s.first_id AND d.mark_id < s.last_id;
+    GET DIAGNOSTICS trimmed = ROW_COUNT;
+    RETURN trimmed;
+END $$;
 
-ALTER TABLE public.agent_runs OWNER TO agenttrace_owner;
+ALTER FUNCTION public.maintain_trim_marks() OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.merge_run(r public.agent_runs, m public.run_message) RETURNS public.agent_runs
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION public.mark_hours_of_changes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    missing bigint;
+BEGIN
+    WITH changed AS MATERIALIZED (
+        SELECT i.project_id, date_bin('1 hour', r.start_time, '1970-01-01T00:00:00Z') AS hour
+        FROM inserted i
+        LEFT JOIN LATERAL (SELECT a.start_time FROM agent_runs a
+                           WHERE a.project_id = i.project_id AND a.run_id = i.run_id LIMIT 1) r ON true
+    ), marked AS (
+        INSERT INTO stats_dirty (project_id, hour) SELECT DISTINCT project_id, hour FROM changed WHERE hour IS NOT NULL
+    )
+    SELECT count(*) INTO missing FROM changed WHERE hour IS NULL;
+    IF missing > 0 THEN
+        -- Deleted by the retention between being looked up and being locked. Tried again, it is a new run.
+        RAISE EXCEPTION 'a run was deleted meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN NULL;
+END $$;
+
+ALTER FUNCTION public.mark_hours_of_changes() OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.mark_hours_of_deleted_runs() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    r.start_time := CASE WHEN r.is_stub AND NOT m.is_stub THEN m.start_time
-                         WHEN m.is_stub AND NOT r.is_stub THEN r.start_time
-                         ELSE least(r.start_time, m.start_time) END;
-    r.is_stub := r.is_stub AND m.is_stub;
-    r.agent_id := coalesce(r.agent_id, m.agent_id);
-    r.agent_version := coalesce(r.agent_version, m.agent_version);
-    r.environment := coalesce(r.environment, m.environment);
-    r.session_id := coalesce(r.session_id, m.session_id);
-    r.user_key := coalesce(r.user_key, m.user_key);
-    r.parent_run_id := coalesce(r.parent_run_id, m.parent_run_id);
-    r.heartbeat_time := greatest(r.heartbeat_time, m.heartbeat_time);
-    r.lease_duration := greatest(r.lease_duration, m.lease_duration);
-    r.expected_step_count := greatest(r.expected_step_count, m.expected_step_count);
-    IF m.end_time IS NOT NULL AND (r.end_time IS NULL
-        OR (m.end_time, run_end_rank(m.status)) > (r.end_time, run_end_rank(r.status))) THEN
-        r.end_time := m.end_time;
-        r.status := m.status;
-    ELSIF r.status = 'ABANDONED' THEN
-        r.status := 'RUNNING';  -- a sign of life
-    END IF;
-    IF cardinality(m.tags) > 0 AND NOT m.tags <@ r.tags THEN
-        r.tags := ARRAY(SELECT DISTINCT unnest(r.tags || m.tags) COLLATE "C" ORDER BY 1);
-    END IF;
-    IF m.attributes <> '{}' THEN
-        r.attributes := r.attributes || m.attributes;
-    END IF;
-    RETURN r;
+    INSERT INTO stats_dirty (project_id, hour)
+    SELECT DISTINCT project_id, date_bin('1 hour', start_time, '1970-01-01T00:00:00Z') FROM deleted;
+    RETURN NULL;
 END $$;
 
-ALTER FUNCTION public.merge_run(r public.agent_runs, m public.run_message) OWNER TO agenttrace_owner;
+ALTER FUNCTION public.mark_hours_of_deleted_runs() OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.run_conflict(r public.agent_runs, m public.run_message) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION public.mark_left_hour() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT CASE
-        WHEN r.agent_id <> m.agent_id THEN 'agent_id'
-        WHEN r.agent_version <> m.agent_version THEN 'agent_version'
-        WHEN r.environment <> m.environment THEN 'environment'
-        WHEN r.session_id <> m.session_id THEN 'session_id'
-        WHEN r.user_key <> m.user_key THEN 'user_key'
-        WHEN r.parent_run_id <> m.parent_run_id THEN 'parent_run_id'
-        -- As text: 1 and 1.0 are equal numbers and different values.
-        WHEN r.attributes <> '{}' AND m.attributes <> '{}' AND EXISTS (
-            SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(r.attributes) o USING (key)
-            WHERE n.value::text <> o.value::text) THEN 'attributes'
-    END
-$$;
+BEGIN
+    INSERT INTO stats_dirty (project_id, hour)
+    VALUES (OLD.project_id, date_bin('1 hour', OLD.start_time, '1970-01-01T00:00:00Z'));
+    RETURN NULL;
+END $$;
 
-ALTER FUNCTION public.run_conflict(r public.agent_runs, m public.run_message) OWNER TO agenttrace_owner;
+ALTER FUNCTION public.mark_left_hour() OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.run_end_rank(status text) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -597,6 +961,54 @@ CREATE VIEW api.run_changes WITH (security_barrier='true') AS
 
 ALTER VIEW api.run_changes OWNER TO agenttrace_owner;
 
+CREATE TABLE public.agent_runs (
+    project_id integer NOT NULL,
+    run_id uuid NOT NULL,
+    day date NOT NULL,
+    is_stub boolean NOT NULL,
+    agent_id text,
+    agent_version text,
+    environment text,
+    status text NOT NULL,
+    start_time timestamp with time zone NOT NULL,
+    end_time timestamp with time zone,
+    heartbeat_time timestamp with time zone,
+    lease_duration interval,
+    session_id text,
+    user_key text,
+    parent_run_id uuid,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expected_step_count integer,
+    step_count integer DEFAULT 0 NOT NULL,
+    failed_step_count integer DEFAULT 0 NOT NULL,
+    retry_count integer DEFAULT 0 NOT NULL,
+    failure_count integer DEFAULT 0 NOT NULL,
+    failure_types text[] DEFAULT '{}'::text[] NOT NULL,
+    failure_codes text[] DEFAULT '{}'::text[] NOT NULL,
+    input_tokens bigint DEFAULT 0 NOT NULL,
+    output_tokens bigint DEFAULT 0 NOT NULL,
+    cache_read_tokens bigint DEFAULT 0 NOT NULL,
+    cache_write_tokens bigint DEFAULT 0 NOT NULL,
+    reasoning_tokens bigint DEFAULT 0 NOT NULL,
+    cost_micro_usd bigint DEFAULT 0 NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    update_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT agent_runs_agent_id_check CHECK ((agent_id <> ''::text)),
+    CONSTRAINT agent_runs_agent_version_check CHECK ((agent_version <> ''::text)),
+    CONSTRAINT agent_runs_check CHECK ((end_time >= start_time)),
+    CONSTRAINT agent_runs_check1 CHECK (((end_time IS NULL) = (status = ANY (ARRAY['RUNNING'::text, 'ABANDONED'::text])))),
+    CONSTRAINT agent_runs_environment_check CHECK ((environment <> ''::text)),
+    CONSTRAINT agent_runs_expected_step_count_check CHECK ((expected_step_count >= 0)),
+    CONSTRAINT agent_runs_failure_codes_check CHECK ((cardinality(failure_codes) <= 8)),
+    CONSTRAINT agent_runs_session_id_check CHECK ((session_id <> ''::text)),
+    CONSTRAINT agent_runs_status_check CHECK ((status = ANY (ARRAY['RUNNING'::text, 'SUCCESS'::text, 'FAILURE'::text, 'PARTIAL'::text, 'CANCELLED'::text, 'ABANDONED'::text]))),
+    CONSTRAINT agent_runs_user_key_check CHECK ((user_key ~ '^[0-9a-f]{64}$'::text))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE public.agent_runs OWNER TO agenttrace_owner;
+
 CREATE VIEW api.runs WITH (security_barrier='true') AS
  SELECT run_id,
     day,
@@ -633,6 +1045,22 @@ CREATE VIEW api.runs WITH (security_barrier='true') AS
   WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
 
 ALTER VIEW api.runs OWNER TO agenttrace_owner;
+
+CREATE TABLE public.stats_dirty (
+    mark_id bigint NOT NULL,
+    project_id integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    mark_time timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.stats_dirty OWNER TO agenttrace_owner;
+
+CREATE VIEW api.stats_dirty WITH (security_barrier='true') AS
+ SELECT hour
+   FROM public.stats_dirty
+  WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
+
+ALTER VIEW api.stats_dirty OWNER TO agenttrace_owner;
 
 CREATE TABLE public.agent_steps (
     project_id integer NOT NULL,
@@ -813,6 +1241,15 @@ CREATE TABLE public.schema_migrations (
 
 ALTER TABLE public.schema_migrations OWNER TO agenttrace_owner;
 
+ALTER TABLE public.stats_dirty ALTER COLUMN mark_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.stats_dirty_mark_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE ONLY public.agent_failures
     ADD CONSTRAINT agent_failures_pkey PRIMARY KEY (project_id, run_id, failure_id, day);
 
@@ -825,6 +1262,9 @@ ALTER TABLE ONLY public.agent_steps
 ALTER TABLE ONLY public.failure_codes
     ADD CONSTRAINT failure_codes_pkey PRIMARY KEY (type, code);
 
+ALTER TABLE ONLY public.failure_stats_hourly
+    ADD CONSTRAINT failure_stats_hourly_pkey PRIMARY KEY (project_id, hour, agent_id, agent_version, environment, type, code);
+
 ALTER TABLE ONLY public.projects
     ADD CONSTRAINT projects_name_key UNIQUE (name);
 
@@ -834,12 +1274,20 @@ ALTER TABLE ONLY public.projects
 ALTER TABLE ONLY public.run_changes
     ADD CONSTRAINT run_changes_pkey PRIMARY KEY (xid, seq);
 
+ALTER TABLE ONLY public.run_stats_hourly
+    ADD CONSTRAINT run_stats_hourly_pkey PRIMARY KEY (project_id, hour, agent_id, agent_version, environment);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.step_stats_hourly
+    ADD CONSTRAINT step_stats_hourly_pkey PRIMARY KEY (project_id, hour, agent_id, agent_version, environment, type);
 
 CREATE INDEX agent_failures_by_time ON ONLY public.agent_failures USING btree (project_id, occur_time DESC, failure_id DESC);
 
 CREATE INDEX agent_runs_by_agent ON public.agent_runs USING btree (project_id, agent_id, start_time DESC, run_id DESC);
+
+CREATE INDEX agent_runs_by_day ON public.agent_runs USING btree (day);
 
 CREATE INDEX agent_runs_by_environment ON public.agent_runs USING btree (project_id, COALESCE(environment, 'production'::text), start_time DESC, run_id DESC);
 
@@ -861,17 +1309,43 @@ CREATE INDEX ingest_failure_stage_by_xid ON public.ingest_failure_stage USING bt
 
 CREATE INDEX ingest_step_stage_by_xid ON public.ingest_step_stage USING btree (xid);
 
+CREATE INDEX stats_dirty_by_hour ON public.stats_dirty USING btree (project_id, hour);
+
 CREATE TRIGGER count_inserted_failures AFTER INSERT ON public.agent_failures REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.count_inserted_failures();
 
 CREATE TRIGGER count_inserted_steps AFTER INSERT ON public.agent_steps REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.count_inserted_steps();
+
+CREATE TRIGGER mark_hours_of_changes AFTER INSERT ON public.run_changes REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION public.mark_hours_of_changes();
+
+CREATE TRIGGER mark_hours_of_deleted_runs AFTER DELETE ON public.agent_runs REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION public.mark_hours_of_deleted_runs();
+
+CREATE TRIGGER mark_left_hour AFTER UPDATE OF start_time ON public.agent_runs FOR EACH ROW WHEN ((date_bin('01:00:00'::interval, old.start_time, '1970-01-01 00:00:00+00'::timestamp with time zone) <> date_bin('01:00:00'::interval, new.start_time, '1970-01-01 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION public.mark_left_hour();
 
 GRANT USAGE ON SCHEMA api TO agenttrace_query;
 
 GRANT ALL ON SCHEMA public TO agenttrace_owner;
 
+GRANT SELECT ON TABLE api.failure_stats_hourly TO agenttrace_query;
+
+REVOKE ALL ON FUNCTION api.compute_failure_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.compute_failure_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) TO agenttrace_query;
+
+GRANT SELECT ON TABLE api.run_stats_hourly TO agenttrace_query;
+
+REVOKE ALL ON FUNCTION api.compute_run_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.compute_run_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) TO agenttrace_query;
+
+GRANT SELECT ON TABLE api.step_stats_hourly TO agenttrace_query;
+
+REVOKE ALL ON FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) TO agenttrace_query;
+
 REVOKE ALL ON FUNCTION public.count_inserted_failures() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.count_inserted_steps() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.duration_bucket(duration interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.duration_bucket(duration interval) TO agenttrace_query;
 
 REVOKE ALL ON FUNCTION public.ingest_merge_failures() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_merge_failures() TO agenttrace_ingest;
@@ -879,8 +1353,8 @@ GRANT ALL ON FUNCTION public.ingest_merge_failures() TO agenttrace_ingest;
 REVOKE ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) TO agenttrace_ingest;
 
-REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamp with time zone[], p_tag_limit integer, p_attribute_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times timestamp with time zone[], p_tag_limit integer, p_attribute_limit integer) TO agenttrace_ingest;
+REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) TO agenttrace_ingest;
 
 REVOKE ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) TO agenttrace_maintain;
@@ -888,12 +1362,29 @@ GRANT ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_l
 REVOKE ALL ON FUNCTION public.maintain_create_partitions(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_create_partitions(p_days integer) TO agenttrace_maintain;
 
+REVOKE ALL ON FUNCTION public.maintain_delete_runs(p_before date, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_delete_runs(p_before date, p_limit integer) TO agenttrace_maintain;
+
+REVOKE ALL ON FUNCTION public.maintain_dirty_hours(p_quiet interval, p_patience interval, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_dirty_hours(p_quiet interval, p_patience interval, p_limit integer) TO agenttrace_maintain;
+
+REVOKE ALL ON FUNCTION public.maintain_expired_partitions(p_before date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_expired_partitions(p_before date) TO agenttrace_maintain;
+
+REVOKE ALL ON FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) TO agenttrace_maintain;
+
 REVOKE ALL ON FUNCTION public.maintain_trim_changes(p_keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_trim_changes(p_keep interval) TO agenttrace_maintain;
 
-REVOKE ALL ON FUNCTION public.merge_run(r public.agent_runs, m public.run_message) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.maintain_trim_marks() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_trim_marks() TO agenttrace_maintain;
 
-REVOKE ALL ON FUNCTION public.run_conflict(r public.agent_runs, m public.run_message) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.mark_hours_of_changes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.mark_hours_of_deleted_runs() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.mark_left_hour() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.run_end_rank(status text) FROM PUBLIC;
 
@@ -906,6 +1397,8 @@ GRANT SELECT ON TABLE api.failures TO agenttrace_query;
 GRANT SELECT ON TABLE api.run_changes TO agenttrace_query;
 
 GRANT SELECT ON TABLE api.runs TO agenttrace_query;
+
+GRANT SELECT ON TABLE api.stats_dirty TO agenttrace_query;
 
 GRANT INSERT ON TABLE public.agent_steps TO agenttrace_ingest;
 

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
 from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
-from agenttrace_server import limits
+from agenttrace_server import limits, maintain
 from agenttrace_server.background import end_task
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError, StoreUnavailable
@@ -27,7 +27,6 @@ from agenttrace_server.interceptors.error_status import ErrorStatus
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.rpc_metrics import RpcMetrics
 from agenttrace_server.interceptors.safe_requests import SafeRequests
-from agenttrace_server.maintain import Maintainer
 from agenttrace_server.metrics import Metrics
 from agenttrace_server.query.follow import Follower
 from agenttrace_server.query.page_token import PageTokens
@@ -42,6 +41,8 @@ from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.maintenance import MaintenanceStore
 from agenttrace_server.store.pool import Database
+from agenttrace_server.store.retention import RetentionStore
+from agenttrace_server.store.rollups import RollupStore
 from agenttrace_server.store.run_details import RunDetailStore
 from agenttrace_server.store.runs import RunStore
 from agenttrace_server.store.stats import StatsStore
@@ -140,9 +141,11 @@ async def maintain_once(config: Config) -> dict[str, int]:
         return await _maintainer(database, config).once()
 
 
-def _maintainer(database: Database, config: Config) -> Maintainer:
+def _maintainer(database: Database, config: Config) -> maintain.Maintainer:
     """Return what does the rounds of maintenance."""
-    return Maintainer(MaintenanceStore(database), watch_retention=timedelta(hours=config.watch_retention_hours))
+    stores = maintain.Stores(MaintenanceStore(database), RetentionStore(database), RollupStore(database))
+    watch_retention = timedelta(hours=config.watch_retention_hours)
+    return maintain.Maintainer(stores, retention=config.retention, watch_retention=watch_retention)
 
 
 async def _database(stack: AsyncExitStack, config: Config, role: str, url: str, own: Metrics) -> Database:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from agenttrace_server import limits
 from agenttrace_server.read_records import RunFilter
+
+_TABLE_RANGE = timedelta(days=limits.STATS_TABLE_DAYS)
+# What the rollups have.
+_ROLLUP_FIELDS = frozenset({"agent_ids", "agent_versions", "environments", "start_time_from", "start_time_before"})
+_ROLLUP_DIMENSIONS = frozenset({None, "AGENT", "AGENT_VERSION", "ENVIRONMENT"})
+_ROLLUP_PERIOD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,34 @@ class StatsQuery:
     run_filter: RunFilter
     dimension: str | None = None
     bucket: timedelta | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the time range is longer than the tables are read for."""
+        start, end = self.run_filter.start_time_from, self.run_filter.start_time_before
+        return start is not None and end is not None and end - start > _TABLE_RANGE
+
+    @property
+    def filter_fits_rollups(self) -> bool:
+        """Whether the rollups have everything that it filters by."""
+        empty = RunFilter()
+        names = {f.name for f in fields(empty) if getattr(self.run_filter, f.name) != getattr(empty, f.name)}
+        return names <= _ROLLUP_FIELDS
+
+    @property
+    def dimension_fits_rollups(self) -> bool:
+        """Whether the rollups have what it groups by."""
+        return self.dimension in _ROLLUP_DIMENSIONS
+
+    @property
+    def bucket_fits_rollups(self) -> bool:
+        """Whether its time buckets are whole hours, or it has none."""
+        return self.bucket is None or self.bucket % _ROLLUP_PERIOD == timedelta(0)
+
+    @property
+    def fits_rollups(self) -> bool:
+        """Whether the rollups have everything that is asked for."""
+        return self.filter_fits_rollups and self.dimension_fits_rollups and self.bucket_fits_rollups
 
     @property
     def bucket_count(self) -> int:

@@ -23,10 +23,7 @@ from agenttrace_server.stats_records import (
 
 _DIMENSION = Enum(query_service_pb2.StatsDimension, "STATS_DIMENSION_")
 _DEFAULT_RANGE = timedelta(hours=24)
-_TABLE_RANGE = timedelta(days=limits.STATS_TABLE_DAYS)
 _SHORTEST_BUCKET = timedelta(minutes=1)
-# What the rollups have, beside the time.
-_ROLLUP_FIELDS = frozenset({"agent_ids", "agent_versions", "environments", "start_time_from", "start_time_before"})
 
 
 def get_stats(request: query_service_pb2.GetStatsRequest, now: datetime) -> StatsQuery:
@@ -68,17 +65,22 @@ def _check_range(query: StatsQuery, violations: Violations) -> None:
         violations.add("bucket_duration", "must be at least 1 minute and at most the time range")
     elif query.bucket is not None and (end - start) / query.bucket > limits.STATS_BUCKETS:
         violations.add("bucket_duration", f"must be longer: at most {limits.STATS_BUCKETS} buckets in the time range")
-    if end - start > _TABLE_RANGE and not _in_rollups(query.run_filter):
-        violations.add(
-            "filter.start_time_range",
-            f"must be at most {limits.STATS_TABLE_DAYS} days with the other fields of the filter",
+    if query.is_long:
+        _check_long_range(query, violations)
+
+
+def _check_long_range(query: StatsQuery, violations: Violations) -> None:
+    """Long ranges are answered from the rollups alone."""
+    longest = f"{limits.STATS_TABLE_DAYS} days"
+    if not query.filter_fits_rollups:
+        others = (
+            "must be at most {} unless agent_ids, agent_versions and environments are the filter's only other fields"
         )
-
-
-def _in_rollups(run_filter: RunFilter) -> bool:
-    empty = RunFilter()
-    differing = (f.name for f in dataclasses.fields(empty) if getattr(run_filter, f.name) != getattr(empty, f.name))
-    return _ROLLUP_FIELDS.issuperset(differing)
+        violations.add("filter.start_time_range", others.format(longest))
+    if not query.dimension_fits_rollups:
+        violations.add("group_by", f"must be AGENT, AGENT_VERSION or ENVIRONMENT in a time range of over {longest}")
+    if not query.bucket_fits_rollups:
+        violations.add("bucket_duration", f"must be whole hours in a time range of over {longest}")
 
 
 def get_stats_response(query: StatsQuery, report: StatsReport) -> query_service_pb2.GetStatsResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,9 +18,12 @@ from agenttrace_server.store.pool import Database
 from agenttrace_server.store.reads import conjunction, fetch, fetch_page, present
 
 SQL = statements.load("failures.sql")
+# Rows read at first where a page may not fill, and how many times more at each further time.
+_FIRST_ROWS, _GROWTH = 1000, 4
 # What an index or a partition narrows down before a row is read; the others are looked at row by row.
 _SCANNED = ("occur_time_from", "occur_time_before")
-DERIVED = {name: SQL[name] for name in ("recovered", "first_attempt")}
+_LAST_SUCCESS = SQL["last_success"].format(first_attempt=SQL["first_attempt"])
+_DERIVED = {"recovered": SQL["recovered"].format(last_success=_LAST_SUCCESS)}
 
 
 class FailureStore:
@@ -33,27 +36,50 @@ class FailureStore:
     async def page(
         self, project_id: int, selection: FailureSelection, after: FailurePosition | None, size: int
     ) -> Page[StoredFailure, FailurePosition]:
-        """Return at most `size` failures behind a position; perhaps none, and still a position to go on from."""
+        """Return at most `size` failures behind a position; perhaps none, and still a position to go on from.
+
+        A few are read at first, and more while the page does not fill.
+        """
+        rows: list[StoredFailure] = []
         async with self._database.transaction(project_id) as connection:
-            query = _query(selection, after, self._scan_rows)
-            days = await fetch(connection, _Days, query.days_sql, query.params | {"limit": size + 1})
-            params = query.params | {"days": days[0].days}
-            found = await fetch_page(
-                connection, StoredFailure, FailurePosition, query.page_sql, query.scan_end_sql, params, size
-            )
-            return Page(await _with_roots(connection, found.rows), found.next)
+            for bound in _bounds(self._scan_rows):
+                query = _query(selection, after, bound)
+                found = await _read(connection, query, size - len(rows))
+                rows += found.rows
+                after = found.next
+                if after is None or len(rows) == size:
+                    break
+            return Page(await _with_roots(connection, rows), after)
 
 
-class _Days(NamedTuple):
-    """The partitions that a page is in."""
+def _bounds(all_rows: int) -> Iterator[int]:
+    """Ever more rows, all of them together `all_rows`."""
+    wanted, left = _FIRST_ROWS, all_rows
+    while left > 0:
+        yield min(wanted, left)
+        left -= wanted
+        wanted *= _GROWTH
+
+
+async def _read(connection: AsyncConnection, query: _Query, size: int) -> Page[StoredFailure, FailurePosition]:
+    reach = (await fetch(connection, _Reach, query.reach_sql, query.params | {"limit": size + 1}))[0]
+    params = query.params | reach._asdict()
+    return await fetch_page(
+        connection, StoredFailure, FailurePosition, query.page_sql, query.scan_end_sql, params, size
+    )
+
+
+class _Reach(NamedTuple):
+    """The partitions that a page is in, and the runs in which failures may have been recovered from."""
 
     days: Sequence[date]
+    run_ids: Sequence[UUID]
 
 
 class _Query(NamedTuple):
-    """The statements that read a page: first its partitions, then its rows, then where its scan ended."""
+    """The statements that read a page: first what it reaches, then its rows, then where its scan ended."""
 
-    days_sql: str
+    reach_sql: str
     page_sql: str
     scan_end_sql: str | None
     params: dict[str, Any]
@@ -61,7 +87,7 @@ class _Query(NamedTuple):
 
 def _query(selection: FailureSelection, after: FailurePosition | None, scan_rows: int) -> _Query:
     params = present(selection.failure_filter)
-    others = [SQL[f"where_{name}"].format(**DERIVED) for name in params if name not in _SCANNED]
+    others = [SQL[f"where_{name}"].format(**_DERIVED) for name in params if name not in _SCANNED]
     scanned = [SQL[f"where_{name}"] for name in _SCANNED if name in params]
     scanned += [SQL["where_run"]] if selection.run_id else []
     scanned += [SQL["after"]] if after else []
@@ -70,7 +96,7 @@ def _query(selection: FailureSelection, after: FailurePosition | None, scan_rows
     scan = _scan("scan", scanned, bound)
     on_days = [*scanned, SQL["on_days"]]
     return _Query(
-        SQL["days_of_run" if selection.run_id else "days_of_scan"].format(scan=scan),
+        SQL["reach_of_run" if selection.run_id else "reach_of_scan"].format(scan=scan),
         _details(_scan("scan", on_days, bound), conjunction(others), SQL["latest_first"]),
         _scan("scan_end", on_days, bound) if others else None,
         params | _place(after) | {"run_id": selection.run_id, "scan_rows": scan_rows},
@@ -101,7 +127,7 @@ async def _roots_in_company(connection: AsyncConnection, failures: Sequence[Stor
     days = {f.run_id: f.day for f in failures}
     if not days:
         return set()
-    sql = _details(SQL["of_runs"], SQL["is_candidate"].format(**DERIVED), SQL["earliest_first"])
+    sql = _details(SQL["of_runs"], SQL["is_candidate"].format(**_DERIVED), SQL["earliest_first"])
     params = _of_runs_params(days) | {"limit": limits.RUN_FAILURES * len(days)}
     by_run: dict[UUID, list[StoredFailure]] = defaultdict(list)
     for candidate in await fetch(connection, StoredFailure, sql, params):
@@ -119,8 +145,8 @@ async def _root(connection: AsyncConnection, candidates: Sequence[StoredFailure]
 
 
 def _details(source: str, conditions: str, order: str) -> str:
-    successes = SQL["successes"].format(scope=SQL["scope_of_row"])
-    return SQL["details"].format(source=source, conditions=conditions, order=order, successes=successes, **DERIVED)
+    successes = SQL["successes"].format(scope=SQL["scope"])
+    return SQL["details"].format(source=source, conditions=conditions, order=order, successes=successes, **_DERIVED)
 
 
 def _of_runs_params(days: Mapping[UUID, date]) -> dict[str, Any]:

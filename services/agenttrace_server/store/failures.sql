@@ -1,23 +1,33 @@
--- name: days_of_run
-SELECT coalesce(array_agg(day), '{{}}') AS days FROM api.runs WHERE run_id = %(run_id)s::uuid
+-- name: reach_of_run
+SELECT coalesce(array_agg(day), '{{}}') AS days, coalesce(array_agg(run_id), '{{}}') AS run_ids
+FROM api.runs WHERE run_id = %(run_id)s::uuid
+
+-- name: reach_of_scan
+SELECT coalesce(array_agg(DISTINCT f.day), '{{}}') AS days,
+       coalesce(array_agg(DISTINCT f.run_id) FILTER (WHERE r.retry_count > 0), '{{}}') AS run_ids
+FROM ({scan}) f
+CROSS JOIN LATERAL (SELECT retry_count FROM api.runs WHERE run_id = f.run_id OFFSET 0) r
 
 -- name: details
--- OFFSET 0 keeps the planner from joining in any other way than row by row, in the order of the source: a page
--- that fills early stops it, and no statistics can make it read whole tables. The days leave out partitions when
--- the statement is planned: with a partition for each day of a quarter that takes longer than running it.
+-- OFFSET 0 keeps the planner from joining in any other way than row by row: no statistics can make it read whole
+-- tables. The days leave out partitions when the statement is planned: with a partition for each day of a quarter
+-- that takes longer than running it. The successes are found once and looked up by key: a run may have thousands
+-- of failures, and as many steps to look at for each, and a join may be planned as a loop over both.
+WITH successes AS MATERIALIZED (
+    SELECT jsonb_object_agg(found.run_id::text || found.step_id, found.attempt) AS attempts
+    FROM unnest(%(run_ids)s::uuid[]) AS w (run_id) CROSS JOIN LATERAL ({successes} OFFSET 0) found
+)
 SELECT f.run_id, f.failure_id, f.day, f.step_id, f.type, f.code, f.exception_type, f.http_status, f.grpc_status,
        f.retryable, f.caused_by_failure_id, f.occur_time, r.agent_id, r.agent_version, r.environment,
        r.failure_count, s.name AS step_name, s.attempt, {recovered} AS recovered
 FROM ({source}) f
 CROSS JOIN LATERAL (
-    SELECT agent_id, agent_version, environment, failure_count, retry_count
-    FROM api.runs WHERE run_id = f.run_id OFFSET 0
+    SELECT agent_id, agent_version, environment, failure_count FROM api.runs WHERE run_id = f.run_id OFFSET 0
 ) r
 LEFT JOIN LATERAL (
     SELECT name, attempt, retry_of_step_id
     FROM api.steps WHERE run_id = f.run_id AND step_id = f.step_id AND day = f.day AND day = ANY (%(days)s) OFFSET 0
 ) s ON true
-LEFT JOIN LATERAL ({successes} OFFSET 0) later ON later.step_id = {first_attempt}
 WHERE {conditions}
 ORDER BY {order}
 LIMIT %(limit)s
@@ -25,7 +35,10 @@ LIMIT %(limit)s
 -- name: recovered
 -- The one definition of a recovered failure: a later attempt of the same step ended OK. Where the failed step
 -- itself is missing, it can only be the first attempt, which the others refer to.
-coalesce(later.attempt > coalesce(s.attempt, 1), false)
+coalesce({last_success} > coalesce(s.attempt, 1), false)
+
+-- name: last_success
+((SELECT attempts FROM successes) ->> (f.run_id::text || {first_attempt}))::integer
 
 -- name: first_attempt
 coalesce(s.retry_of_step_id, f.step_id)
@@ -37,17 +50,14 @@ FROM api.steps
 WHERE {scope} AND attempt > 1 AND status = 'OK'
 GROUP BY run_id, retry_of_step_id
 
--- name: scope_of_row
-run_id = f.run_id AND day = f.day AND day = ANY (%(days)s) AND r.retry_count > 0
+-- name: scope
+run_id = w.run_id AND day = ANY (%(days)s)
 
 -- name: latest_first
 f.occur_time DESC, f.failure_id DESC, f.run_id DESC
 
 -- name: earliest_first
 f.occur_time, f.failure_id
-
--- name: days_of_scan
-SELECT coalesce(array_agg(DISTINCT day), '{{}}') AS days FROM ({scan}) f
 
 -- name: scan
 SELECT * FROM api.failures f WHERE {conditions} ORDER BY {order} LIMIT %({bound})s

@@ -1,10 +1,10 @@
-"""Computes statistics from the tables."""
+"""Computes statistics from the tables, or from rollups where these are better."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from psycopg import AsyncConnection
 
@@ -19,7 +19,7 @@ from agenttrace_server.stats_records import (
     StatsReport,
     StepCounts,
 )
-from agenttrace_server.store import failures, run_selection, statements, steps
+from agenttrace_server.store import failures, run_selection, statements, stats_rollups, steps
 from agenttrace_server.store.pool import Database
 from agenttrace_server.store.reads import fetch
 
@@ -42,14 +42,30 @@ class StatsStore:
         """Return the statistics; raise QueryTooExpensive where the tables hold too much."""
         async with self._database.transaction(project_id) as connection:
             await connection.execute(_SQL["more_memory"])
-            tables = await _tables(connection, query)
-            totals = await _groups(tables, _Groupings())
+            from_rollups = await stats_rollups.are_better(connection, query)
+            source: _Source = await (stats_rollups.rollups if from_rollups else _tables)(connection, query)
+            totals = await _groups(source, _Groupings())
             return StatsReport(
                 totals=totals[0] if totals else Group(),
-                groups=await _groups_asked_for(tables, query),
-                step_types=await tables.fetch(StepCounts, "step_counts", **_STEP_TYPES._asdict()),
-                failures=await tables.fetch(FailureCounts, "failure_counts"),
+                groups=await _groups_asked_for(source, query),
+                step_types=await source.fetch(StepCounts, "step_counts", **_STEP_TYPES._asdict()),
+                failures=await source.fetch(FailureCounts, "failure_counts"),
+                approximate=from_rollups,
             )
+
+
+class _Source(Protocol):
+    """What named statements count: the tables, or rollups. Both name their columns alike."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The statements' parameters."""
+
+    async def fetch(self, row: type[RowT], name: str, **fragments: str) -> list[RowT]:
+        """Return the rows of a named statement."""
+
+    def text(self, name: str, **fragments: str) -> str:
+        """Return a named statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,9 @@ async def _tables(connection: AsyncConnection, query: StatsQuery) -> _Tables:
 
 def _fragments(selected: str, *, few: bool) -> dict[str, str]:
     scope = _SQL["scope_of_few" if few else "scope"]
-    fragments = failures.DERIVED | {
+    fragments = {
+        "recovered": failures.SQL["recovered"].format(last_success=_SQL["last_success"]),
+        "first_attempt": failures.SQL["first_attempt"],
         "selected": selected,
         "scope": scope,
         "steps": _SQL["steps"].format(scope=scope),
@@ -116,7 +134,7 @@ class _Groupings(NamedTuple):
 _STEP_TYPES = _Grouping(key=_SQL["key_STEP_TYPE"])
 
 
-def _groupings(tables: _Tables, query: StatsQuery) -> _Groupings:
+def _groupings(source: _Source, query: StatsQuery) -> _Groupings:
     bucket = _SQL["bucket" if query.bucket else "no_bucket"]
     if query.dimension is None:
         grouping = _Grouping(bucket=bucket)
@@ -126,7 +144,7 @@ def _groupings(tables: _Tables, query: StatsQuery) -> _Groupings:
     of_steps = _named(key, version, bucket)
     if query.dimension not in _STEP_DIMENSIONS:
         return _Groupings(of_steps, of_steps)
-    runs = tables.text("runs_of_step_dimension", step_key=key)
+    runs = source.text("runs_of_step_dimension", step_key=key)
     return _Groupings(_named(_SQL["step_key"], version, bucket), of_steps, runs)
 
 
@@ -138,12 +156,12 @@ def _in_top(grouping: _Grouping) -> _Grouping:
     return grouping._replace(in_group=_SQL["in_top"].format(key=grouping.key, version=grouping.version))
 
 
-async def _groups(tables: _Tables, groupings: _Groupings) -> list[Group]:
+async def _groups(source: _Source, groupings: _Groupings) -> list[Group]:
     """Each group that has a run."""
     of_runs, of_steps = groupings.of_runs._asdict(), groupings.of_steps._asdict()
-    runs = await tables.fetch(RunCounts, "run_counts", **of_runs, **_source(groupings))
-    counts = {_key(row): row for row in await tables.fetch(StepCounts, "step_counts", **of_steps)}
-    recovered = {_key(row): row for row in await tables.fetch(RecoveredCount, "recovered_counts", **of_steps)}
+    runs = await source.fetch(RunCounts, "run_counts", **of_runs, **_runs(groupings))
+    counts = {_key(row): row for row in await source.fetch(StepCounts, "step_counts", **of_steps)}
+    recovered = {_key(row): row for row in await source.fetch(RecoveredCount, "recovered_counts", **of_steps)}
     no_steps, none_recovered = StepCounts(), RecoveredCount()
     return [
         Group(key, row, counts.get(key, no_steps), recovered.get(key, none_recovered).recovered_failure_count)
@@ -151,7 +169,7 @@ async def _groups(tables: _Tables, groupings: _Groupings) -> list[Group]:
     ]
 
 
-def _source(groupings: _Groupings) -> dict[str, str]:
+def _runs(groupings: _Groupings) -> dict[str, str]:
     return {} if groupings.runs is None else {"runs": groupings.runs}
 
 
@@ -166,28 +184,28 @@ class _Name(NamedTuple):
     agent_version: str
 
 
-async def _groups_asked_for(tables: _Tables, query: StatsQuery) -> list[Group]:
+async def _groups_asked_for(source: _Source, query: StatsQuery) -> list[Group]:
     """The groups in their order: buckets by time, within each the groups by number of runs."""
     if query.dimension is None and query.bucket is None:
         return []
-    groupings = _groupings(tables, query)
+    groupings = _groupings(source, query)
     if query.dimension is None:
-        return sorted(await _groups(tables, groupings), key=lambda group: _place(group.key, {}))
+        return sorted(await _groups(source, groupings), key=lambda group: _place(group.key, {}))
     # As many groups as fit into an answer with all of their buckets.
     most = max(1, min(limits.STATS_GROUPS, _GROUP_ROWS // query.bucket_count))
-    names = await _largest(tables, groupings, most)
+    names = await _largest(source, groupings, most)
     if len(names) == most:
-        tables.params["names"] = [" ".join(name) for name in names]
+        source.params["names"] = [" ".join(name) for name in names]
         groupings = groupings._replace(of_runs=_in_top(groupings.of_runs), of_steps=_in_top(groupings.of_steps))
     ranks = {name: rank for rank, name in enumerate(names)}
-    return sorted(await _groups(tables, groupings), key=lambda group: _place(group.key, ranks))
+    return sorted(await _groups(source, groupings), key=lambda group: _place(group.key, ranks))
 
 
-async def _largest(tables: _Tables, groupings: _Groupings, most: int) -> list[_Name]:
+async def _largest(source: _Source, groupings: _Groupings, most: int) -> list[_Name]:
     """The groups with the most runs."""
-    tables.params["groups"] = most
+    source.params["groups"] = most
     grouping = groupings.of_runs
-    return await tables.fetch(_Name, "top", key=grouping.key, version=grouping.version, **_source(groupings))
+    return await source.fetch(_Name, "top", key=grouping.key, version=grouping.version, **_runs(groupings))
 
 
 def _place(key: GroupKey, ranks: Mapping[_Name, int]) -> tuple[float, int]:

@@ -76,6 +76,9 @@ JOIN (SELECT * FROM api.failures WHERE {scope}) f USING (run_id, day)
 LEFT JOIN ({steps}) s USING (run_id, day, step_id)
 LEFT JOIN ({successes}) later ON later.run_id = f.run_id AND later.step_id = {first_attempt}
 
+-- name: last_success
+later.attempt
+
 -- name: recovered_counts
 SELECT {key} AS key, {version} AS agent_version, {bucket} AS bucket_start_time,
        count(*) AS recovered_failure_count

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import grpc.aio
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from agenttrace.v1 import query_service_pb2_grpc
+from agenttrace_server.interceptors.error_status import ErrorStatus
+from agenttrace_server.query.follow import Follower
+from agenttrace_server.query.page_token import PageTokens
+from agenttrace_server.query.resume_token import ResumeTokens
+from agenttrace_server.query.servicer import QueryServicer, Stores
+from agenttrace_server.query.watch import WatchHub
+from agenttrace_server.store.catalogue import CatalogueStore
+from agenttrace_server.store.changes import ChangeStore
+from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.reads import ReadDatabase
+from agenttrace_server.store.run_details import RunDetailStore
+from agenttrace_server.store.runs import RunStore
+from agenttrace_server.store.stats import StatsStore
+from agenttrace_server.store.steps import StepStore
 
 ResultT = TypeVar("ResultT")
 PROJECT = 1
@@ -80,21 +97,75 @@ def rows(connection: psycopg.Connection) -> Rows:
 
 
 @pytest.fixture
-def read_url(database_url: str, connection: psycopg.Connection) -> str:
-    """The URL of a database whose views let listings use indexes."""
-    for view in ("runs", "steps", "failures", "run_changes"):  # TODO: goes once migration 0005 makes plain views
-        connection.execute(sql.SQL("ALTER VIEW api.{} RESET (security_barrier)").format(sql.Identifier(view)))
-    return database_url
-
-
-@pytest.fixture
-def read(read_url: str) -> Callable[[Callable[[ReadDatabase], Awaitable[ResultT]]], ResultT]:
+def read(database_url: str) -> Callable[[Callable[[ReadDatabase], Awaitable[ResultT]]], ResultT]:
     """Runs a coroutine on a database that acts as the query role."""
 
     def run(act: Callable[[ReadDatabase], Awaitable[ResultT]]) -> ResultT:
-        return asyncio.run(_with_database(read_url, act))
+        return asyncio.run(_with_database(database_url, act))
 
     return run
+
+
+@dataclass
+class Serving:
+    """A real server with the query service, and a stub on a channel to it."""
+
+    query: query_service_pb2_grpc.QueryServiceStub
+    database: ReadDatabase
+    hub: WatchHub
+    server: grpc.aio.Server
+
+
+Serve = Callable[..., ResultT]
+
+
+@pytest.fixture
+def serve(read: Any) -> Serve[Any]:
+    """Runs a coroutine beside a query service on a loopback socket."""
+
+    def run(act: Callable[[Serving], Awaitable[ResultT]], **options: Any) -> ResultT:
+        async def beside(database: ReadDatabase) -> ResultT:
+            async with _serving(database, **options) as serving, asyncio.timeout(60):
+                return await act(serving)
+
+        found: ResultT = read(beside)
+        return found
+
+    return run
+
+
+@asynccontextmanager
+async def _serving(database: ReadDatabase, **options: Any) -> AsyncIterator[Serving]:
+    hub = WatchHub(ChangeStore(database), poll_seconds=0.05)
+    server = grpc.aio.server(interceptors=[ErrorStatus()])
+    servicer = _servicer(database, hub, **options)
+    query_service_pb2_grpc.add_QueryServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    await hub.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield Serving(query_service_pb2_grpc.QueryServiceStub(channel), database, hub, server)
+    finally:
+        await hub.stop()
+        await server.stop(1)
+
+
+def _servicer(
+    database: ReadDatabase, hub: WatchHub, *, checkpoint_seconds: float = 15.0, keep: timedelta = timedelta(hours=6)
+) -> QueryServicer:
+    runs = RunStore(database)
+    stores = Stores(
+        runs=runs,
+        run_details=RunDetailStore(database),
+        steps=StepStore(database),
+        failures=FailureStore(database),
+        stats=StatsStore(database),
+        catalogue=CatalogueStore(database),
+    )
+    follower = Follower(hub, ChangeStore(database), runs, checkpoint_seconds=checkpoint_seconds)
+    key = b"a key of tests"
+    return QueryServicer(stores, PageTokens(key), ResumeTokens(key, keep=keep), follower, project_of=lambda _: PROJECT)
 
 
 async def _with_database(url: str, act: Callable[[ReadDatabase], Awaitable[ResultT]]) -> ResultT:

@@ -71,6 +71,16 @@ def test_long_ranges_are_for_what_the_rollups_have() -> None:
     asked(NOW - timedelta(days=7), session_id="s")
 
 
+def test_long_ranges_are_grouped_by_what_the_rollups_have() -> None:
+    month_ago = NOW - timedelta(days=30)
+
+    asked(month_ago, group_by=pb.STATS_DIMENSION_AGENT_VERSION, bucket=2 * 3600)
+
+    assert refused(month_ago, group_by=pb.STATS_DIMENSION_MODEL) == ["group_by"]
+    assert refused(month_ago, group_by=pb.STATS_DIMENSION_STEP_TYPE) == ["group_by"]
+    assert refused(month_ago, bucket=5400) == ["bucket_duration"]
+
+
 @pytest.mark.parametrize("bucket", [0, 59, 86401, -60])
 def test_buckets_are_a_minute_to_the_range(bucket: int) -> None:
     assert refused(bucket=bucket) == ["bucket_duration"]
