@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,8 +64,8 @@ class Figure:
         return {
             "name": self.name,
             "unit": self.unit,
-            "median": self.median,
-            "samples": list(self.samples),
+            "median": None if math.isnan(self.median) else self.median,
+            "samples": [None if math.isnan(sample) else sample for sample in self.samples],
             "rival": self.rival.name if self.rival else None,
             "ratio": self.ratio,
             "goal": str(self.goal) if self.goal else None,
@@ -77,7 +78,7 @@ class Figure:
 def percentile(samples: Sequence[float], percent: float) -> float:
     """The smallest sample that `percent` of all do not exceed."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, max(0, -int(-len(ordered) * percent // 100) - 1))]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def table(title: str, figures: Sequence[Figure]) -> Table:

@@ -1,0 +1,30 @@
+"""What is measured, a module each: METHOD says how, `run` returns the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure
+from benchmarks.sections import growth, ingest, latency, memory, reads, resend, sdk
+
+
+class Section(Protocol):
+    """One thing to measure."""
+
+    METHOD: str
+
+    def run(self, bench: Bench) -> Sequence[Figure]:
+        """Measure it."""
+
+
+SECTIONS: Mapping[str, Section] = {
+    "ingest": ingest,
+    "latency": latency,
+    "resend": resend,
+    "memory": memory,
+    "reads": reads,
+    "growth": growth,
+    "sdk": sdk,
+}
