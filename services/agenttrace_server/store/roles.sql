@@ -8,7 +8,7 @@ BEGIN
                                      'agenttrace_maintain', 'agenttrace_grafana'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
-                EXECUTE format('CREATE ROLE %I NOINHERIT', role_name);
+                EXECUTE format('CREATE ROLE %I', role_name);
             END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
             NULL;  -- another session was faster
@@ -21,6 +21,7 @@ BEGIN
     -- To detach and drop partitions one has to be the owner, and no function can detach concurrently. NOINHERIT: the
     -- maintain role has nothing of the owner's until it says SET ROLE, which it does around these statements alone.
     IF NOT pg_has_role('agenttrace_maintain', 'agenttrace_owner', 'MEMBER') THEN
+        ALTER ROLE agenttrace_maintain NOINHERIT;
         GRANT agenttrace_owner TO agenttrace_maintain;
     END IF;
     EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO agenttrace_owner', current_database());

@@ -19,8 +19,8 @@ from benchmarks.figures import Figure, Goal, percentile
 from benchmarks.sections.filters import FILTERS, RANGES, Filter
 
 METHOD = (
-    "BENCH_STEPS steps (1,000,000; with BENCH_LARGE=1 20,000,000) in runs of twelve, spread over the past 30 days and "
-    "their partitions, after VACUUM ANALYZE and one round of maintenance. One caller, one call at a time, as it sees "
+    "BENCH_STEPS steps (1,000,000; with BENCH_LARGE=1 20,000,000) in runs of twelve, spread over the past 30 days "
+    "and their partitions, after VACUUM ANALYZE and one round of maintenance. One caller, one call at a time, as it sees "
     "it: ListRuns until its first chunk (100 runs), GetRun of random runs, GetStats. Up to 200 calls or 2 s for each "
     "filter, with changing values."
 )
