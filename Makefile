@@ -35,7 +35,7 @@ test: setup lint types buf verify-generated ## Run lint, types, contract checks 
 	$(BIN)/pytest -n 2 $(ARGS)
 
 bench: setup ## Measure (ARGS=--only ingest,latency; BENCH_LARGE=1 for 20 million steps)
-	$(BIN)/python tests/benchmarks/run.py $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 lint: setup ## Check style
 	$(BIN)/ruff check .

@@ -177,6 +177,9 @@ def _server(own: Metrics, config: Config, health: Health, service: str, safe_req
         interceptors=[AccessLog(), RpcMetrics(own), ErrorStatus(), safe_requests],
         options=[
             ("grpc.max_receive_message_length", limits.MESSAGE_BYTES),
+            # Windows that grow by probing hold megabytes a stream while the writer is slow: backpressure would come
+            # after the memory is gone.
+            ("grpc.http2.bdp_probe", 0),
             # Unless it is asked for, a second process on a port must fail to start, not take half of the calls.
             ("grpc.so_reuseport", int(config.reuse_port)),
         ],

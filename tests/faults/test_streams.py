@@ -173,7 +173,7 @@ def test_memory_stays_bounded_while_the_database_takes_nothing(
         at_once([fill, watch])
 
     print(f"at most {peak[0] / 2**20:.0f} MiB")
-    assert peak[0] < 350 * 2**20
+    assert peak[0] < 200 * 2**20
 
 
 GIVEN_UP = {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}

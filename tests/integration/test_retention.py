@@ -13,12 +13,14 @@ from agenttrace_server.maintain import Stores
 from agenttrace_server.records import Outcome
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.pool import Database
+from agenttrace_server.store.retention import RetentionStore
 from fix_maintain import (
     LAST_KEPT,
     RETENTION_DAYS,
     TODAY,
     create_partitions,
     maintain_once,
+    maintainer,
     make_older,
     partitions,
     with_stores,
@@ -173,8 +175,6 @@ def test_two_maintain_processes_share_the_work(database_url: str, connection: ps
         old_run(database_url, connection, days_ago)
 
     async def both(stores: Stores) -> Counter[str]:
-        from fix_maintain import maintainer
-
         done = await asyncio.gather(*(maintainer(stores).once() for _ in range(2)))
         return sum(map(Counter, done), Counter())
 
@@ -231,8 +231,6 @@ async def _write(store: IngestStore, stop: asyncio.Event) -> int:
 
 
 async def _drop(database: Database) -> int:
-    from agenttrace_server.store.retention import RetentionStore
-
     store, dropped = RetentionStore(database), 0
     assert await store.delete_runs(LAST_KEPT, 100) == 5
     async with asyncio.timeout(30):

@@ -20,9 +20,9 @@ from benchmarks.sections.filters import FILTERS, RANGES, Filter
 
 METHOD = (
     "BENCH_STEPS steps (1,000,000; with BENCH_LARGE=1 20,000,000) in runs of twelve, spread over the past 30 days "
-    "and their partitions, after VACUUM ANALYZE and one round of maintenance. One caller, one call at a time, as it sees "
-    "it: ListRuns until its first chunk (100 runs), GetRun of random runs, GetStats. Up to 200 calls or 2 s for each "
-    "filter, with changing values."
+    "and their partitions, after VACUUM ANALYZE and one round of maintenance. One caller, one call at a time, as it "
+    "sees it: ListRuns until its first chunk (100 runs), GetRun of random runs, GetStats. Up to 200 calls or 2 s for "
+    "each filter, with changing values."
 )
 _WARM_UP_CALLS, _CALLS, _SECONDS = 3, 200, 2.0
 _STATS_CALLS, _STATS_SECONDS = 20, 4.0
