@@ -193,7 +193,7 @@ class SteadyLoad(Load):
 
     async def run(self, uploads: list[Any], sent: Sent) -> None:
         """Send at the rate, as far as the answers allow."""
-        begin = time.perf_counter() + self.interval
+        begin = time.perf_counter() + _PAUSE_SECONDS
         await asyncio.gather(*(self._client(index, upload, begin, sent) for index, upload in enumerate(uploads)))
 
     async def _client(self, index: int, upload: Any, begin: float, sent: Sent) -> None:
