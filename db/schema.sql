@@ -43,7 +43,7 @@ CREATE TABLE public.failure_stats_hourly (
 
 ALTER TABLE public.failure_stats_hourly OWNER TO agenttrace_owner;
 
-CREATE VIEW api.failure_stats_hourly WITH (security_barrier='true') AS
+CREATE VIEW api.failure_stats_hourly AS
  SELECT hour,
     agent_id,
     agent_version,
@@ -127,7 +127,7 @@ CREATE TABLE public.run_stats_hourly (
 
 ALTER TABLE public.run_stats_hourly OWNER TO agenttrace_owner;
 
-CREATE VIEW api.run_stats_hourly WITH (security_barrier='true') AS
+CREATE VIEW api.run_stats_hourly AS
  SELECT hour,
     agent_id,
     agent_version,
@@ -206,7 +206,7 @@ CREATE TABLE public.step_stats_hourly (
 
 ALTER TABLE public.step_stats_hourly OWNER TO agenttrace_owner;
 
-CREATE VIEW api.step_stats_hourly WITH (security_barrier='true') AS
+CREATE VIEW api.step_stats_hourly AS
  SELECT hour,
     agent_id,
     agent_version,
@@ -279,6 +279,8 @@ ALTER FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before 
 CREATE FUNCTION public.count_inserted_failures() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
     wanted bigint;
@@ -296,8 +298,10 @@ BEGIN
                array_agg(DISTINCT type) AS types, array_agg(DISTINCT code) AS codes
         FROM inserted
         GROUP BY project_id, run_id
-    ) f
-    WHERE r.project_id = f.project_id AND r.run_id = f.run_id;
+    ) f,
+    LATERAL (SELECT a.ctid AS place FROM agent_runs a
+             WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
+    WHERE r.ctid = k.place;
     GET DIAGNOSTICS counted = ROW_COUNT;
     IF counted <> wanted THEN
         RAISE EXCEPTION 'failures inserted before their run';
@@ -310,6 +314,8 @@ ALTER FUNCTION public.count_inserted_failures() OWNER TO agenttrace_owner;
 CREATE FUNCTION public.count_inserted_steps() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 DECLARE
     wanted bigint;
@@ -340,8 +346,10 @@ BEGIN
                coalesce(sum(i.cost_micro_usd), 0)::bigint AS cost_micro_usd
         FROM inserted i
         GROUP BY project_id, run_id
-    ) s
-    WHERE r.project_id = s.project_id AND r.run_id = s.run_id;
+    ) s,
+    LATERAL (SELECT a.ctid AS place FROM agent_runs a
+             WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
+    WHERE r.ctid = k.place;
     GET DIAGNOSTICS counted = ROW_COUNT;
     IF counted <> wanted THEN
         RAISE EXCEPTION 'steps inserted before their run';  -- ingest_runs() makes the run first
@@ -498,6 +506,8 @@ ALTER FUNCTION public.ingest_merge_steps(p_step_limit integer) OWNER TO agenttra
 CREATE FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET jit TO 'off'
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -536,9 +546,9 @@ BEGIN
     FROM inserted i LEFT JOIN first_messages f ON f.run_id = i.run_id;
 
     IF cardinality(new_runs) < cardinality(run_ids) THEN
-        PERFORM FROM agent_runs a
-        WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids)
-        ORDER BY a.run_id FOR UPDATE;
+        PERFORM FROM unnest(run_ids) u (run_id),
+        LATERAL (SELECT FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = u.run_id
+                 LIMIT 1 FOR UPDATE) locked;
     END IF;
 
     RETURN QUERY
@@ -589,9 +599,10 @@ BEGIN
                         SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(a.attributes) o USING (key)
                         WHERE n.value::text <> o.value::text) THEN 'attributes'
                 END AS conflict,
-                a AS stored
-            FROM waiting m
-            JOIN agent_runs a ON a.project_id = p_project_id AND a.run_id = m.run_id,
+                a.place, a.stored
+            FROM waiting m,
+            LATERAL (SELECT k.*, k.ctid AS place, k AS stored FROM agent_runs k
+                     WHERE k.project_id = p_project_id AND k.run_id = m.run_id LIMIT 1) a,
             LATERAL (SELECT m.end_time IS NOT NULL AND (a.end_time IS NULL
                 OR (m.end_time, run_end_rank(m.status)) > (a.end_time, run_end_rank(a.status))) AS later) e
             WHERE m.place = turn
@@ -622,7 +633,7 @@ BEGIN
                 user_key = j.user_key, parent_run_id = j.parent_run_id, tags = j.tags, attributes = j.attributes,
                 expected_step_count = j.expected_step_count, update_time = now()
             FROM judged j
-            WHERE a.project_id = j.project_id AND a.run_id = j.run_id
+            WHERE a.ctid = j.place
                 -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and
                 -- saves a row version for most batches.
                 AND (j.judgement = 'ACCEPTED'
@@ -645,9 +656,11 @@ BEGIN
     SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
         status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
         update_time = now()
-    FROM (SELECT u.run_id, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
-          FROM unnest(p_touched, p_touch_times) u (run_id, time)) t
-    WHERE a.project_id = p_project_id AND a.run_id = t.run_id
+    FROM (SELECT k.place, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
+          FROM unnest(p_touched, p_touch_times) u (run_id, time),
+          LATERAL (SELECT r.ctid AS place FROM agent_runs r
+                   WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) k) t
+    WHERE a.ctid = t.place
         AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
              OR a.update_time < now() - interval '10 s');
 
@@ -656,7 +669,8 @@ BEGIN
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
            a.step_count, NULL::boolean
-    FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids);
+    FROM unnest(run_ids) u (run_id),
+    LATERAL (SELECT r.* FROM agent_runs r WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) a;
 END $$;
 
 ALTER FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) OWNER TO agenttrace_owner;
@@ -893,7 +907,7 @@ CREATE TABLE public.failure_codes (
 
 ALTER TABLE public.failure_codes OWNER TO agenttrace_owner;
 
-CREATE VIEW api.failure_codes WITH (security_barrier='true') AS
+CREATE VIEW api.failure_codes AS
  SELECT type,
     code,
     title,
@@ -923,7 +937,7 @@ PARTITION BY RANGE (day);
 
 ALTER TABLE public.agent_failures OWNER TO agenttrace_owner;
 
-CREATE VIEW api.failures WITH (security_barrier='true') AS
+CREATE VIEW api.failures AS
  SELECT run_id,
     failure_id,
     day,
@@ -951,7 +965,7 @@ CREATE TABLE public.run_changes (
 
 ALTER TABLE public.run_changes OWNER TO agenttrace_owner;
 
-CREATE VIEW api.run_changes WITH (security_barrier='true') AS
+CREATE VIEW api.run_changes AS
  SELECT xid,
     seq,
     run_id,
@@ -1009,7 +1023,7 @@ WITH (fillfactor='70');
 
 ALTER TABLE public.agent_runs OWNER TO agenttrace_owner;
 
-CREATE VIEW api.runs WITH (security_barrier='true') AS
+CREATE VIEW api.runs AS
  SELECT run_id,
     day,
     is_stub,
@@ -1055,7 +1069,7 @@ CREATE TABLE public.stats_dirty (
 
 ALTER TABLE public.stats_dirty OWNER TO agenttrace_owner;
 
-CREATE VIEW api.stats_dirty WITH (security_barrier='true') AS
+CREATE VIEW api.stats_dirty AS
  SELECT hour
    FROM public.stats_dirty
   WHERE (project_id = (NULLIF(current_setting('agenttrace.project_id'::text, true), ''::text))::integer);
@@ -1113,7 +1127,7 @@ PARTITION BY RANGE (day);
 
 ALTER TABLE public.agent_steps OWNER TO agenttrace_owner;
 
-CREATE VIEW api.steps WITH (security_barrier='true') AS
+CREATE VIEW api.steps AS
  SELECT run_id,
     step_id,
     day,

@@ -2,9 +2,13 @@
 -- really inserted, whichever way they came, so counters equal the rows by construction.
 --
 -- SECURITY DEFINER, because the role that inserts may not touch agent_runs.
+--
+-- Runs are found one key at a time (a LATERAL with LIMIT leaves no other plan) and changed in their place: planned
+-- before the table has statistics, a join would read it whole. Their rows are locked by ingest_runs().
 
 CREATE FUNCTION count_inserted_steps() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     wanted bigint;
     counted bigint;
@@ -34,8 +38,10 @@ BEGIN
                coalesce(sum(i.cost_micro_usd), 0)::bigint AS cost_micro_usd
         FROM inserted i
         GROUP BY project_id, run_id
-    ) s
-    WHERE r.project_id = s.project_id AND r.run_id = s.run_id;
+    ) s,
+    LATERAL (SELECT a.ctid AS place FROM agent_runs a
+             WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
+    WHERE r.ctid = k.place;
     GET DIAGNOSTICS counted = ROW_COUNT;
     IF counted <> wanted THEN
         RAISE EXCEPTION 'steps inserted before their run';  -- ingest_runs() makes the run first
@@ -46,7 +52,8 @@ CREATE TRIGGER count_inserted_steps AFTER INSERT ON agent_steps
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_steps();
 
 CREATE FUNCTION count_inserted_failures() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     wanted bigint;
     counted bigint;
@@ -63,8 +70,10 @@ BEGIN
                array_agg(DISTINCT type) AS types, array_agg(DISTINCT code) AS codes
         FROM inserted
         GROUP BY project_id, run_id
-    ) f
-    WHERE r.project_id = f.project_id AND r.run_id = f.run_id;
+    ) f,
+    LATERAL (SELECT a.ctid AS place FROM agent_runs a
+             WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
+    WHERE r.ctid = k.place;
     GET DIAGNOSTICS counted = ROW_COUNT;
     IF counted <> wanted THEN
         RAISE EXCEPTION 'failures inserted before their run';

@@ -35,14 +35,17 @@ CREATE TYPE run_message AS (
 -- 1970-01-01), agent and stored steps.
 --
 -- New runs are inserted in the order of run_id, then the others are locked in that order: two batches can not
--- deadlock. Most messages are the first of new runs and take no turn.
+-- deadlock. Most messages are the first of new runs and take no turn. Runs are found one key at a time (a LATERAL
+-- with LIMIT leaves no other plan) and changed in their place: planned before the table has statistics, a join would
+-- read it whole.
 CREATE FUNCTION ingest_runs(
     p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[],
     p_tag_limit integer, p_attribute_limit integer
 ) RETURNS TABLE (
     ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer,
     first_end boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     messages run_message[];
@@ -80,9 +83,9 @@ BEGIN
     FROM inserted i LEFT JOIN first_messages f ON f.run_id = i.run_id;
 
     IF cardinality(new_runs) < cardinality(run_ids) THEN
-        PERFORM FROM agent_runs a
-        WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids)
-        ORDER BY a.run_id FOR UPDATE;
+        PERFORM FROM unnest(run_ids) u (run_id),
+        LATERAL (SELECT FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = u.run_id
+                 LIMIT 1 FOR UPDATE) locked;
     END IF;
 
     RETURN QUERY
@@ -133,9 +136,10 @@ BEGIN
                         SELECT FROM jsonb_each(m.attributes) n JOIN jsonb_each(a.attributes) o USING (key)
                         WHERE n.value::text <> o.value::text) THEN 'attributes'
                 END AS conflict,
-                a AS stored
-            FROM waiting m
-            JOIN agent_runs a ON a.project_id = p_project_id AND a.run_id = m.run_id,
+                a.place, a.stored
+            FROM waiting m,
+            LATERAL (SELECT k.*, k.ctid AS place, k AS stored FROM agent_runs k
+                     WHERE k.project_id = p_project_id AND k.run_id = m.run_id LIMIT 1) a,
             LATERAL (SELECT m.end_time IS NOT NULL AND (a.end_time IS NULL
                 OR (m.end_time, run_end_rank(m.status)) > (a.end_time, run_end_rank(a.status))) AS later) e
             WHERE m.place = turn
@@ -166,7 +170,7 @@ BEGIN
                 user_key = j.user_key, parent_run_id = j.parent_run_id, tags = j.tags, attributes = j.attributes,
                 expected_step_count = j.expected_step_count, update_time = now()
             FROM judged j
-            WHERE a.project_id = j.project_id AND a.run_id = j.run_id
+            WHERE a.ctid = j.place
                 -- A duplicate is a sign of life too. Every 10 seconds is often enough for the shortest lease and
                 -- saves a row version for most batches.
                 AND (j.judgement = 'ACCEPTED'
@@ -189,9 +193,11 @@ BEGIN
     SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
         status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
         update_time = now()
-    FROM (SELECT u.run_id, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
-          FROM unnest(p_touched, p_touch_times) u (run_id, time)) t
-    WHERE a.project_id = p_project_id AND a.run_id = t.run_id
+    FROM (SELECT k.place, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
+          FROM unnest(p_touched, p_touch_times) u (run_id, time),
+          LATERAL (SELECT r.ctid AS place FROM agent_runs r
+                   WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) k) t
+    WHERE a.ctid = t.place
         AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
              OR a.update_time < now() - interval '10 s');
 
@@ -200,7 +206,8 @@ BEGIN
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
            a.step_count, NULL::boolean
-    FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (run_ids);
+    FROM unnest(run_ids) u (run_id),
+    LATERAL (SELECT r.* FROM agent_runs r WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) a;
 END $$;
 
 -- Move this transaction's staged steps (failures) beside their runs, which ingest_runs() has made and

@@ -126,26 +126,26 @@ END $$;
 CREATE TRIGGER mark_hours_of_deleted_runs AFTER DELETE ON agent_runs
     REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION mark_hours_of_deleted_runs();
 
-CREATE VIEW api.run_stats_hourly WITH (security_barrier) AS
+CREATE VIEW api.run_stats_hourly AS
     SELECT hour, agent_id, agent_version, environment, run_count, running_count, success_count, failure_count,
            partial_count, cancelled_count, abandoned_count, duration_buckets, duration_counts
     FROM run_stats_hourly
     WHERE project_id = nullif(current_setting('agenttrace.project_id', true), '')::integer;
 
-CREATE VIEW api.step_stats_hourly WITH (security_barrier) AS
+CREATE VIEW api.step_stats_hourly AS
     SELECT hour, agent_id, agent_version, environment, type, step_count, failed_step_count, retry_count, input_tokens,
            output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_micro_usd, duration_buckets,
            duration_counts
     FROM step_stats_hourly
     WHERE project_id = nullif(current_setting('agenttrace.project_id', true), '')::integer;
 
-CREATE VIEW api.failure_stats_hourly WITH (security_barrier) AS
+CREATE VIEW api.failure_stats_hourly AS
     SELECT hour, agent_id, agent_version, environment, type, code, failure_count, recovered_failure_count, run_count,
            first_occur_time, last_occur_time
     FROM failure_stats_hourly
     WHERE project_id = nullif(current_setting('agenttrace.project_id', true), '')::integer;
 
-CREATE VIEW api.stats_dirty WITH (security_barrier) AS
+CREATE VIEW api.stats_dirty AS
     SELECT hour FROM stats_dirty
     WHERE project_id = nullif(current_setting('agenttrace.project_id', true), '')::integer;
 

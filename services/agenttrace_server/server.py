@@ -49,6 +49,7 @@ from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
 _INGEST = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
+_PENDING_CALLS = 50_000
 _QUERY = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 
 
@@ -177,6 +178,9 @@ def _server(own: Metrics, config: Config, health: Health, service: str, safe_req
         interceptors=[AccessLog(), RpcMetrics(own), ErrorStatus(), safe_requests],
         options=[
             ("grpc.max_receive_message_length", limits.MESSAGE_BYTES),
+            # gRPC's own limit ends calls as CANCELLED before we see them; ours answers UNAVAILABLE with a delay.
+            ("grpc.server.max_pending_requests", _PENDING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
             # Windows that grow by probing hold megabytes a stream while the writer is slow: backpressure would come
             # after the memory is gone.
             ("grpc.http2.bdp_probe", 0),
