@@ -102,9 +102,11 @@ class WatchHub:
     async def stop(self) -> None:
         """End all watches and the polling."""
         self.drain()
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
+            # Again until it has ended: psycopg waits with asyncio.wait_for, which before Python 3.12 loses a
+            # cancellation that comes together with the answer.
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task], timeout=1)
 
     def drain(self) -> None:
         """End all watches, and refuse new ones."""
@@ -116,11 +118,12 @@ class WatchHub:
     @asynccontextmanager
     async def mailbox(self, project_id: int) -> AsyncIterator[Mailbox]:
         """A mailbox that is filled for as long as the block runs, with what changes from its position on."""
-        if self._draining:
-            raise Draining
         if project_id not in self._positions:
             bounds = await self._changes.bounds(project_id)
             self._positions.setdefault(project_id, bounds.position)
+        # Behind the last await: a mailbox opened after drain() would never be closed.
+        if self._draining:
+            raise Draining
         mailbox = Mailbox(self._positions[project_id])
         self._mailboxes[project_id].add(mailbox)
         try:

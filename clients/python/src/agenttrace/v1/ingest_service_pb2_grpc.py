@@ -33,7 +33,7 @@ if _version_not_supported:
 class IngestServiceStub(object):
     """IngestService takes what agents report. It is write-only: nothing that was stored comes back.
 
-    Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
+    Times are kept to the microsecond. Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
     failure_id), within the project of the caller's key. Sending again is always safe and counts as
     duplicate. Items may arrive in any order. Calls are not to be retried by gRPC itself: the client
     keeps what is not acknowledged and sends it again, marked resend.
@@ -60,7 +60,7 @@ class IngestServiceStub(object):
 class IngestServiceServicer(object):
     """IngestService takes what agents report. It is write-only: nothing that was stored comes back.
 
-    Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
+    Times are kept to the microsecond. Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
     failure_id), within the project of the caller's key. Sending again is always safe and counts as
     duplicate. Items may arrive in any order. Calls are not to be retried by gRPC itself: the client
     keeps what is not acknowledged and sends it again, marked resend.
@@ -107,7 +107,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 class IngestService(object):
     """IngestService takes what agents report. It is write-only: nothing that was stored comes back.
 
-    Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
+    Times are kept to the microsecond. Idempotent by key: a run by run_id, a step by (run_id, step_id), a failure by (run_id,
     failure_id), within the project of the caller's key. Sending again is always safe and counts as
     duplicate. Items may arrive in any order. Calls are not to be retried by gRPC itself: the client
     keeps what is not acknowledged and sends it again, marked resend.
