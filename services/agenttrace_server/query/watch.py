@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
+from agenttrace_server.background import end_task
 from agenttrace_server.errors import Draining, ServiceError
 from agenttrace_server.read_records import ChangePosition
 from agenttrace_server.store.changes import Changes, ChangeStore
@@ -102,11 +103,8 @@ class WatchHub:
     async def stop(self) -> None:
         """End all watches and the polling."""
         self.drain()
-        while self._task is not None and not self._task.done():
-            # Again until it has ended: psycopg waits with asyncio.wait_for, which before Python 3.12 loses a
-            # cancellation that comes together with the answer.
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=1)
+        if self._task is not None:
+            await end_task(self._task)
 
     def drain(self) -> None:
         """End all watches, and refuse new ones."""
