@@ -16,7 +16,7 @@ from agenttrace_server.interceptors.safe_requests import Received
 from agenttrace_server.records import Outcome
 
 # While one message is being committed the next ones are read; more would be memory without speed.
-_MAX_IN_FLIGHT = 4
+_MAX_IN_FLIGHT = 8
 
 
 class _InFlight(NamedTuple):
