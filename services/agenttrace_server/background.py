@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+# A task that does not end in as many seconds is left to the end of the process.
+_TRIES = 10
+
 
 async def end_task(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait until it has ended, so that it leaves no connection behind half used.
@@ -11,6 +14,8 @@ async def end_task(task: asyncio.Task[None]) -> None:
     Again until it has: psycopg waits with asyncio.wait_for, which before Python 3.12 loses a cancellation that comes
     together with the answer.
     """
-    while not task.done():
+    for _ in range(_TRIES):
         task.cancel()
         await asyncio.wait([task], timeout=1)
+        if task.done():
+            return

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -41,6 +42,7 @@ from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.maintenance import MaintenanceStore
 from agenttrace_server.store.pool import Database
+from agenttrace_server.store.reads import ReadDatabase
 from agenttrace_server.store.retention import RetentionStore
 from agenttrace_server.store.rollups import RollupStore
 from agenttrace_server.store.run_details import RunDetailStore
@@ -50,6 +52,7 @@ from agenttrace_server.store.steps import StepStore
 
 _INGEST = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 _PENDING_CALLS = 50_000
+_DatabaseT = TypeVar("_DatabaseT", bound=Database)
 _QUERY = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 
 
@@ -71,7 +74,7 @@ async def ingest_service(config: Config) -> AsyncIterator[Endpoints]:
     """Run the ingest service for as long as the block runs, then drain it."""
     async with AsyncExitStack() as stack:
         own = Metrics()
-        database = await _database(stack, config, "ingest", config.ingest_database_url, own)
+        database = await _database(stack, config, "ingest", config.ingest_database_url, own, kind=Database)
         writer = Writer(
             IngestStore(database), transactions=config.ingest_transactions, max_waiting=config.ingest_max_waiting
         )
@@ -93,7 +96,7 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
     """Run the query service for as long as the block runs, then drain it."""
     async with AsyncExitStack() as stack:
         own = Metrics()
-        database = await _database(stack, config, "query", config.query_database_url, own)
+        database = await _database(stack, config, "query", config.query_database_url, own, kind=ReadDatabase)
         hub = WatchHub(ChangeStore(database))
         await hub.start()
         stack.push_async_callback(hub.stop)
@@ -107,7 +110,7 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
         yield Endpoints(address, metrics_url)
 
 
-def _query_servicer(config: Config, database: Database, hub: WatchHub) -> QueryServicer:
+def _query_servicer(config: Config, database: ReadDatabase, hub: WatchHub) -> QueryServicer:
     # Without a key of its own each process makes one: its tokens then end with it.
     key = (config.page_token_key or secrets.token_hex(32)).encode()
     runs = RunStore(database)
@@ -129,7 +132,7 @@ async def maintain_service(config: Config) -> AsyncIterator[Endpoints]:
     """Do the rounds of maintenance for as long as the block runs."""
     async with AsyncExitStack() as stack:
         own = Metrics()
-        database = await _database(stack, config, "maintain", config.maintain_database_url, own)
+        database = await _database(stack, config, "maintain", config.maintain_database_url, own, kind=Database)
         task = asyncio.create_task(_maintainer(database, config).forever())
         stack.push_async_callback(end_task, task)
         yield Endpoints("", _serve_metrics(stack, own, config.metrics_host, config.maintain_metrics_port))
@@ -138,7 +141,7 @@ async def maintain_service(config: Config) -> AsyncIterator[Endpoints]:
 async def maintain_once(config: Config) -> dict[str, int]:
     """Do one round of maintenance; return what was done, by name."""
     async with AsyncExitStack() as stack:
-        database = await _database(stack, config, "maintain", config.maintain_database_url, Metrics())
+        database = await _database(stack, config, "maintain", config.maintain_database_url, Metrics(), kind=Database)
         return await _maintainer(database, config).once()
 
 
@@ -149,13 +152,15 @@ def _maintainer(database: Database, config: Config) -> maintain.Maintainer:
     return maintain.Maintainer(stores, retention=config.retention, watch_retention=watch_retention)
 
 
-async def _database(stack: AsyncExitStack, config: Config, role: str, url: str, own: Metrics) -> Database:
+async def _database(
+    stack: AsyncExitStack, config: Config, role: str, url: str, own: Metrics, *, kind: type[_DatabaseT]
+) -> _DatabaseT:
     """A database that answers and has the schema of this release."""
     if not url and not config.database_url:
         raise StartupError(
             f"no database: set AGENTTRACE_SERVER_{role.upper()}_DATABASE_URL or use `agenttrace-server up`"
         )
-    database = Database(
+    database = kind(
         url or config.database_url,
         name=f"agenttrace-{role}",
         role=None if url else f"agenttrace_{role}",

@@ -29,6 +29,22 @@ def wrap_handler(handler: Handler, around: Around) -> Handler:
     return _replace(handler, _single(_behaviour(handler), around))
 
 
+def check_requests(handler: Handler, check: Callable[[Any], None]) -> Handler:
+    """Return a handler of single requests that calls `check` with each before anything else."""
+    behaviour = _behaviour(handler)
+
+    async def single(request: Any, context: Context) -> Any:
+        check(request)
+        return await behaviour(request, context)
+
+    async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
+        check(request)
+        async for response in behaviour(request, context):
+            yield response
+
+    return _replace(handler, streaming if inspect.isasyncgenfunction(behaviour) else single)
+
+
 def kind_of(handler: Handler) -> str:
     """Return the kind of call as Prometheus' gRPC metrics spell it."""
     return {

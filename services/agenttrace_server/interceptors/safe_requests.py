@@ -14,7 +14,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from agenttrace_server.interceptors.handlers import Continuation, Handler
+from agenttrace_server.errors import MalformedRequest
+from agenttrace_server.interceptors.handlers import Continuation, Handler, check_requests
 
 _SERVICES = "/agenttrace.v1."
 
@@ -27,12 +28,17 @@ class Received(NamedTuple):
     unknown_field_count: int = 0
 
 
-class Malformed:
-    """Stands for a request whose bytes are no message, where servicers take messages."""
+class _Malformed:
+    """Stands for a request whose bytes are no message, until the call begins and can be refused."""
+
+
+def _refuse_malformed(request: Any) -> None:
+    if isinstance(request, _Malformed):
+        raise MalformedRequest
 
 
 class SafeRequests(grpc.aio.ServerInterceptor):
-    """Parses requests into Received, or with `unwrap` into the message itself or Malformed."""
+    """Parses requests into Received, or with `unwrap` into the message itself; then a damaged one ends its call."""
 
     def __init__(self, *, unwrap: bool) -> None:
         self._unwrap = unwrap
@@ -44,7 +50,10 @@ class SafeRequests(grpc.aio.ServerInterceptor):
         if handler is None or not handler_call_details.method.startswith(_SERVICES):
             return handler  # type: ignore[no-any-return]
         parse = _parser(handler.request_deserializer)
-        return handler._replace(request_deserializer=_unwrapped(parse) if self._unwrap else parse)  # type: ignore[no-any-return]
+        if self._unwrap:
+            handler = check_requests(handler, _refuse_malformed)
+            parse = _unwrapped(parse)
+        return handler._replace(request_deserializer=parse)  # type: ignore[no-any-return]
 
 
 def _parser(from_string: Callable[[bytes], Message]) -> Callable[[bytes], Received]:
@@ -64,7 +73,7 @@ def _parser(from_string: Callable[[bytes], Message]) -> Callable[[bytes], Receiv
 def _unwrapped(parse: Callable[[bytes], Received]) -> Callable[[bytes], Any]:
     def message(raw: bytes) -> Any:
         parsed = parse(raw).message
-        return Malformed() if parsed is None else parsed
+        return _Malformed() if parsed is None else parsed
 
     return message
 
