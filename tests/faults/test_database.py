@@ -116,13 +116,16 @@ def _stop_at_once(server: EmbeddedPostgres) -> None:
 def test_a_terminated_backend_is_replaced_and_no_client_hears_of_it(
     service: IngestProcess, connection: psycopg.Connection, chance: random.Random, make: Generator, journal: Journal
 ) -> None:
-    """F5, several times under load: the transaction is done again, and nothing is stored twice."""
+    """F5, several times under load: the transaction is done again, and nothing is stored twice.
+
+    Fewer times than the service tries again: one transaction may be hit by all of them.
+    """
     items = make.runs(120)
     messages = make.messages(items, sizes=(20, 120))
     victims: list[Any] = []
 
     def terminate() -> None:
-        for _ in range(6):
+        for _ in range(4):
             wait_until(lambda: backends(connection, "AND state = 'active'"), "it works")
             time.sleep(chance.random() / 50)
             victims.extend(
@@ -131,7 +134,7 @@ def test_a_terminated_backend_is_replaced_and_no_client_hears_of_it(
 
     at_once([lambda: _send_all(service, messages, journal), terminate])
 
-    assert victims == [(True,)] * 6
+    assert victims == [(True,)] * 4
     assert journal.errors == []
     check(connection, items, journal, complete=True, counts_are_exact=False)
     service.assert_log_is_calm()
