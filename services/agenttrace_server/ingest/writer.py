@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,6 @@ _TRANSACTION_ROWS = 5_000
 _TRANSACTION_BYTES = 8 * 2**20
 # Rows differ in size by a factor of 50: what may wait is bounded in bytes as well.
 _WAITING_BYTES = 32 * 2**20
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import grpc
 import grpc.aio
 
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
-from agenttrace_server.interceptors.status_codes import code_name
+from agenttrace_server.interceptors.handlers import Continuation, Handler, wrap_handler
+from agenttrace_server.interceptors.status_codes import reporting
 
 _log = logging.getLogger(__name__)
 
@@ -25,19 +21,9 @@ class AccessLog(grpc.aio.ServerInterceptor):
     ) -> Handler:
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        return wrap_handler(handler, lambda context: _logged(method, context)) if handler else handler
 
+        def log(code: str, seconds: float) -> None:
+            level = logging.DEBUG if method.startswith("/grpc.") else logging.INFO
+            _log.log(level, "rpc", extra={"method": method, "code": code, "seconds": round(seconds, 6)})
 
-@asynccontextmanager
-async def _logged(method: str, context: Context) -> AsyncIterator[None]:
-    started = time.monotonic()
-    code = None
-    try:
-        yield
-    except (asyncio.CancelledError, GeneratorExit):
-        code = "CANCELLED"
-        raise
-    finally:
-        level = logging.DEBUG if method.startswith("/grpc.") else logging.INFO
-        fields = {"method": method, "code": code or code_name(context), "seconds": round(time.monotonic() - started, 6)}
-        _log.log(level, "rpc", extra=fields)
+        return wrap_handler(handler, lambda _, context: reporting(context, log)) if handler else handler

@@ -47,7 +47,7 @@ class ErrorStatus(grpc.aio.ServerInterceptor):
 
 
 @asynccontextmanager
-async def _error_status(context: Context) -> AsyncIterator[None]:
+async def _error_status(_: Any, context: Context) -> AsyncIterator[None]:
     try:
         yield
     except errors.ServiceError as error:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 else:  # generic for type checkers only
     Context = grpc.aio.ServicerContext
     Handler = grpc.RpcMethodHandler
-# Entered before the handler and left after it, or with what it raised.
-Around = Callable[[Context], AbstractAsyncContextManager[None]]
+# Made of a call's request (of a client stream: its iterator) and context; entered before the handler and left after it,
+# or with what it raised.
+Around = Callable[[Any, Context], AbstractAsyncContextManager[None]]
 Continuation = Callable[[grpc.HandlerCallDetails], Any]
 
 
@@ -27,22 +28,6 @@ def wrap_handler(handler: Handler, around: Around) -> Handler:
     if inspect.isasyncgenfunction(_behaviour(handler)):
         return _replace(handler, _streaming(_behaviour(handler), around))
     return _replace(handler, _single(_behaviour(handler), around))
-
-
-def check_requests(handler: Handler, check: Callable[[Any], None]) -> Handler:
-    """Return a handler of single requests that calls `check` with each before anything else."""
-    behaviour = _behaviour(handler)
-
-    async def single(request: Any, context: Context) -> Any:
-        check(request)
-        return await behaviour(request, context)
-
-    async def streaming(request: Any, context: Context) -> AsyncIterator[Any]:
-        check(request)
-        async for response in behaviour(request, context):
-            yield response
-
-    return _replace(handler, streaming if inspect.isasyncgenfunction(behaviour) else single)
 
 
 def kind_of(handler: Handler) -> str:
@@ -57,7 +42,7 @@ def kind_of(handler: Handler) -> str:
 
 def _single(behaviour: Any, around: Around) -> Any:
     async def call(request: Any, context: Context) -> Any:
-        async with around(context):
+        async with around(request, context):
             return await behaviour(request, context)
 
     return call
@@ -65,7 +50,7 @@ def _single(behaviour: Any, around: Around) -> Any:
 
 def _streaming(behaviour: Any, around: Around) -> Any:
     async def call(request: Any, context: Context) -> AsyncIterator[Any]:
-        async with around(context):
+        async with around(request, context):
             async for response in behaviour(request, context):
                 yield response
 

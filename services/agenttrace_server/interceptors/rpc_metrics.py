@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, kind_of, wrap_handler
-from agenttrace_server.interceptors.status_codes import code_name
+from agenttrace_server.interceptors.status_codes import reporting
 from agenttrace_server.metrics import Metrics
 
 
@@ -29,18 +27,13 @@ class RpcMetrics(grpc.aio.ServerInterceptor):
             return handler  # type: ignore[return-value]
         _, service, method = handler_call_details.method.split("/", 2)
         labels = (kind_of(handler), service, method)
-        return wrap_handler(handler, lambda context: self._counted(labels, context))
 
-    @asynccontextmanager
-    async def _counted(self, labels: tuple[str, str, str], context: Context) -> AsyncIterator[None]:
-        self._metrics.rpc_started.labels(*labels).inc()
-        started = time.monotonic()
-        code = None
-        try:
-            yield
-        except (asyncio.CancelledError, GeneratorExit):
-            code = "CANCELLED"
-            raise
-        finally:
-            self._metrics.rpc_handling_seconds.labels(*labels).observe(time.monotonic() - started)
-            self._metrics.rpc_handled.labels(*labels, code or code_name(context)).inc()
+        def count(code: str, seconds: float) -> None:
+            self._metrics.rpc_handling_seconds.labels(*labels).observe(seconds)
+            self._metrics.rpc_handled.labels(*labels, code).inc()
+
+        def around(_: Any, context: Context) -> AbstractAsyncContextManager[None]:
+            self._metrics.rpc_started.labels(*labels).inc()
+            return reporting(context, count)
+
+        return wrap_handler(handler, around)

@@ -5,7 +5,8 @@ Left to itself gRPC ends a call UNKNOWN, with the exception's text, when a reque
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import grpc
@@ -15,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from agenttrace_server.errors import MalformedRequest
-from agenttrace_server.interceptors.handlers import Continuation, Handler, check_requests
+from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
 
 _SERVICES = "/agenttrace.v1."
 
@@ -32,9 +33,11 @@ class _Malformed:
     """Stands for a request whose bytes are no message, until the call begins and can be refused."""
 
 
-def _refuse_malformed(request: Any) -> None:
+@asynccontextmanager
+async def _refuse_malformed(request: Any, _: Context) -> AsyncIterator[None]:
     if isinstance(request, _Malformed):
         raise MalformedRequest
+    yield
 
 
 class SafeRequests(grpc.aio.ServerInterceptor):
@@ -51,7 +54,7 @@ class SafeRequests(grpc.aio.ServerInterceptor):
             return handler  # type: ignore[no-any-return]
         parse = _parser(handler.request_deserializer)
         if self._unwrap:
-            handler = check_requests(handler, _refuse_malformed)
+            handler = wrap_handler(handler, _refuse_malformed)
             parse = _unwrapped(parse)
         return handler._replace(request_deserializer=parse)  # type: ignore[no-any-return]
 
