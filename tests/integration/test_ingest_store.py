@@ -75,17 +75,21 @@ class TestAllOrders:
 
     reference: Any = None
 
+    def prepare(self, url: str, connection: psycopg.Connection) -> None:
+        """Have the reference, and nothing stored."""
+        if TestAllOrders.reference is None:
+            truncate(connection)
+            write(url, *PIECES)
+            TestAllOrders.reference = stored(connection)
+        truncate(connection)
+
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_all_orders_and_repetitions_of_consistent_messages_give_the_same_rows(
         self, module_database: str, data: st.DataObject
     ) -> None:
         with psycopg.connect(module_database, autocommit=True) as connection:
-            if TestAllOrders.reference is None:
-                truncate(connection)
-                write(module_database, *PIECES)
-                TestAllOrders.reference = stored(connection)
-            truncate(connection)
+            self.prepare(module_database, connection)
             repeated = PIECES + data.draw(st.lists(st.sampled_from(PIECES), max_size=6), label="repeated")
             pieces = data.draw(st.permutations(repeated), label="order")
 
@@ -98,11 +102,7 @@ class TestAllOrders:
     @given(data=st.data())
     def test_so_do_all_of_them_at_once_from_several_clients(self, module_database: str, data: st.DataObject) -> None:
         with psycopg.connect(module_database, autocommit=True) as connection:
-            if TestAllOrders.reference is None:
-                truncate(connection)
-                write(module_database, *PIECES)
-                TestAllOrders.reference = stored(connection)
-            truncate(connection)
+            self.prepare(module_database, connection)
             pieces = data.draw(st.permutations(PIECES * 2), label="order")
 
             async def act(store: IngestStore) -> None:

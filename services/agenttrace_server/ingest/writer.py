@@ -71,11 +71,6 @@ class Writer:
         for task in self._tasks:
             await end_task(task)
 
-    @property
-    def waiting_rows(self) -> int:
-        """How many rows wait for a transaction."""
-        return self._waiting_rows
-
     def refuse_if_full(self) -> None:
         """Raise Overloaded where a new call would only wait."""
         if self._is_full():
