@@ -283,27 +283,28 @@ CREATE FUNCTION public.count_inserted_failures() RETURNS trigger
     SET jit TO 'off'
     AS $$
 DECLARE
-    wanted bigint;
-    counted bigint;
+    missing bigint;
 BEGIN
-    SELECT count(*) INTO wanted FROM (SELECT DISTINCT project_id, run_id FROM inserted) runs;
-    UPDATE agent_runs r
-    SET failure_count = r.failure_count + f.failure_count,
-        failure_types = ARRAY(SELECT DISTINCT unnest(r.failure_types || f.types) ORDER BY 1),
-        -- The first 8 in the order of the alphabet: the same 8 whatever the order of arrival.
-        failure_codes = ARRAY(SELECT DISTINCT unnest(r.failure_codes || f.codes) COLLATE "C" ORDER BY 1 LIMIT 8),
-        update_time = now()
-    FROM (
+    WITH counts AS MATERIALIZED (
         SELECT project_id, run_id, count(*)::integer AS failure_count,
                array_agg(DISTINCT type) AS types, array_agg(DISTINCT code) AS codes
         FROM inserted
         GROUP BY project_id, run_id
-    ) f,
-    LATERAL (SELECT a.ctid AS place FROM agent_runs a
-             WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
-    WHERE r.ctid = k.place;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> wanted THEN
+    ), counted AS (
+        UPDATE agent_runs r
+        SET failure_count = r.failure_count + f.failure_count,
+            failure_types = ARRAY(SELECT DISTINCT unnest(r.failure_types || f.types) ORDER BY 1),
+            -- The first 8 in the order of the alphabet: the same 8 whatever the order of arrival.
+            failure_codes = ARRAY(SELECT DISTINCT unnest(r.failure_codes || f.codes) COLLATE "C" ORDER BY 1 LIMIT 8),
+            update_time = now()
+        FROM counts f,
+        LATERAL (SELECT a.ctid AS place FROM agent_runs a
+                 WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
+        WHERE r.ctid = k.place
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM counts) - (SELECT count(*) FROM counted) INTO missing;
+    IF missing <> 0 THEN
         RAISE EXCEPTION 'failures inserted before their run';
     END IF;
     RETURN NULL;
@@ -318,22 +319,9 @@ CREATE FUNCTION public.count_inserted_steps() RETURNS trigger
     SET jit TO 'off'
     AS $$
 DECLARE
-    wanted bigint;
-    counted bigint;
+    missing bigint;
 BEGIN
-    SELECT count(*) INTO wanted FROM (SELECT DISTINCT project_id, run_id FROM inserted) runs;
-    UPDATE agent_runs r
-    SET step_count = r.step_count + s.step_count,
-        failed_step_count = r.failed_step_count + s.failed_step_count,
-        retry_count = r.retry_count + s.retry_count,
-        input_tokens = r.input_tokens + s.input_tokens,
-        output_tokens = r.output_tokens + s.output_tokens,
-        cache_read_tokens = r.cache_read_tokens + s.cache_read_tokens,
-        cache_write_tokens = r.cache_write_tokens + s.cache_write_tokens,
-        reasoning_tokens = r.reasoning_tokens + s.reasoning_tokens,
-        cost_micro_usd = r.cost_micro_usd + s.cost_micro_usd,
-        update_time = now()
-    FROM (
+    WITH counts AS MATERIALIZED (
         SELECT project_id, run_id,
                count(*)::integer AS step_count,
                (count(*) FILTER (WHERE status = 'ERROR'))::integer AS failed_step_count,
@@ -346,12 +334,26 @@ BEGIN
                coalesce(sum(i.cost_micro_usd), 0)::bigint AS cost_micro_usd
         FROM inserted i
         GROUP BY project_id, run_id
-    ) s,
-    LATERAL (SELECT a.ctid AS place FROM agent_runs a
-             WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
-    WHERE r.ctid = k.place;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> wanted THEN
+    ), counted AS (
+        UPDATE agent_runs r
+        SET step_count = r.step_count + s.step_count,
+            failed_step_count = r.failed_step_count + s.failed_step_count,
+            retry_count = r.retry_count + s.retry_count,
+            input_tokens = r.input_tokens + s.input_tokens,
+            output_tokens = r.output_tokens + s.output_tokens,
+            cache_read_tokens = r.cache_read_tokens + s.cache_read_tokens,
+            cache_write_tokens = r.cache_write_tokens + s.cache_write_tokens,
+            reasoning_tokens = r.reasoning_tokens + s.reasoning_tokens,
+            cost_micro_usd = r.cost_micro_usd + s.cost_micro_usd,
+            update_time = now()
+        FROM counts s,
+        LATERAL (SELECT a.ctid AS place FROM agent_runs a
+                 WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
+        WHERE r.ctid = k.place
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM counts) - (SELECT count(*) FROM counted) INTO missing;
+    IF missing <> 0 THEN
         RAISE EXCEPTION 'steps inserted before their run';  -- ingest_runs() makes the run first
     END IF;
     RETURN NULL;
@@ -503,7 +505,7 @@ END $$;
 
 ALTER FUNCTION public.ingest_merge_steps(p_step_limit integer) OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
+CREATE FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -511,61 +513,70 @@ CREATE FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_tou
     AS $$
 #variable_conflict use_column
 DECLARE
+    today CONSTANT date := (now() AT TIME ZONE 'UTC')::date;
+    run_ids CONSTANT uuid[] := p_run_id[1:p_run_count];
+    new_runs uuid[];
+    known_runs uuid[];
     messages run_message[];
     turn integer := 0;
-    firsts integer[];
-    run_ids uuid[];
-    new_runs uuid[];
 BEGIN
-    SELECT coalesce(array_agg(p), '{}') INTO messages FROM jsonb_populate_recordset(NULL::run_message, p_messages) p;
-    SELECT coalesce(array_agg(u ORDER BY u), '{}') INTO run_ids
-    FROM (SELECT f.run_id AS u FROM unnest(messages) f UNION SELECT unnest(p_touched)) ids;
-
-    WITH touches AS (
-        SELECT t.run_id, timestamptz 'epoch' + t.time * interval '1 microsecond' AS start_time
-        FROM unnest(p_touched, p_touch_times) t (run_id, time)
-    ), first_messages AS (
-        SELECT DISTINCT ON (f.run_id) f.* FROM unnest(messages) f ORDER BY f.run_id, f.ordinal
-    ), inserted AS (
+    WITH inserted AS (
         INSERT INTO agent_runs (project_id, run_id, day, is_stub, agent_id, agent_version, environment, status,
                                 start_time, end_time, heartbeat_time, lease_duration, session_id, user_key,
                                 parent_run_id, tags, attributes, expected_step_count)
-        SELECT p_project_id, u.run_id, (now() AT TIME ZONE 'UTC')::date, coalesce(f.is_stub, true), f.agent_id,
-               f.agent_version, f.environment, coalesce(f.status, 'RUNNING'), coalesce(f.start_time, t.start_time),
-               f.end_time, f.heartbeat_time, f.lease_duration, f.session_id, f.user_key, f.parent_run_id,
-               coalesce(f.tags, '{}'), coalesce(f.attributes, '{}'), f.expected_step_count
-        FROM unnest(run_ids) u (run_id)
-        LEFT JOIN first_messages f ON f.run_id = u.run_id
-        LEFT JOIN touches t ON t.run_id = u.run_id
-        ORDER BY u.run_id
-        ON CONFLICT DO NOTHING
+        SELECT p_project_id, f.run_id, today, f.is_stub, f.agent_id, f.agent_version, f.environment, f.status,
+               CASE WHEN f.is_stub THEN least(f.start_time, f.touch_time) ELSE f.start_time END, f.end_time,
+               f.heartbeat_time, f.lease_duration, f.session_id, f.user_key, f.parent_run_id,
+               coalesce(string_to_array(f.tags, ' '), '{}'), coalesce(f.attributes, '{}'), f.expected_step_count
+        FROM unnest(run_ids, p_touch_time, p_is_stub, p_agent_id, p_agent_version, p_environment, p_status,
+                    p_start_time, p_end_time, p_heartbeat_time, p_lease_duration, p_session_id, p_user_key,
+                    p_parent_run_id, p_tags, p_attributes, p_expected_step_count)
+            WITH ORDINALITY f (run_id, touch_time, is_stub, agent_id, agent_version, environment, status,
+                    start_time, end_time, heartbeat_time, lease_duration, session_id, user_key,
+                    parent_run_id, tags, attributes, expected_step_count, place)
+        WHERE f.place <= p_run_count
+        ORDER BY f.run_id
+        -- Changes nothing and locks the row, in its turn.
+        ON CONFLICT (project_id, run_id) DO UPDATE SET update_time = excluded.update_time WHERE false
         RETURNING run_id
     )
-    SELECT coalesce(array_agg(i.run_id), '{}'), coalesce(array_agg(f.ordinal) FILTER (WHERE f.ordinal IS NOT NULL), '{}')
-    INTO new_runs, firsts
-    FROM inserted i LEFT JOIN first_messages f ON f.run_id = i.run_id;
+    SELECT coalesce(array_agg(i.run_id), '{}') INTO new_runs FROM inserted i;
 
-    IF cardinality(new_runs) < cardinality(run_ids) THEN
-        PERFORM FROM unnest(run_ids) u (run_id),
-        LATERAL (SELECT FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = u.run_id
-                 LIMIT 1 FOR UPDATE) locked;
+    RETURN QUERY SELECT NULL::integer, NULL::text, NULL::text, NULL::text, today - DATE '1970-01-01', NULL::text,
+                        NULL::integer, NULL::boolean;
+    IF cardinality(new_runs) = cardinality(p_run_id) THEN
+        INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+        RETURN;
     END IF;
 
-    RETURN QUERY
-    SELECT f.ordinal, 'ACCEPTED', NULL::text, f.run_id::text, NULL::integer, NULL::text, NULL::integer,
-           f.end_time IS NOT NULL
-    FROM unnest(messages) f JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal;
+    SELECT coalesce(array_agg(u), '{}') INTO known_runs
+    FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(new_runs));
+    IF EXISTS (SELECT FROM unnest(run_ids, p_is_combined) f (run_id, is_combined)
+               WHERE f.is_combined AND f.run_id NOT IN (SELECT unnest(new_runs))) THEN
+        RAISE EXCEPTION 'messages were combined for a run that is known' USING ERRCODE = 'unique_violation';
+    END IF;
 
-    -- The others take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
+    SELECT coalesce(array_agg((f.ordinal, f.run_id, f.is_stub, f.agent_id, f.agent_version, f.environment, f.status,
+                               f.start_time, f.end_time, f.heartbeat_time, f.lease_duration, f.session_id, f.user_key,
+                               f.parent_run_id, coalesce(string_to_array(f.tags, ' '), '{}'),
+                               coalesce(f.attributes, '{}'), f.expected_step_count)::run_message), '{}')
+    INTO messages
+    FROM unnest(p_ordinal, p_run_id, p_is_stub, p_agent_id, p_agent_version, p_environment, p_status,
+                p_start_time, p_end_time, p_heartbeat_time, p_lease_duration, p_session_id, p_user_key,
+                p_parent_run_id, p_tags, p_attributes, p_expected_step_count)
+        WITH ORDINALITY f (ordinal, run_id, is_stub, agent_id, agent_version, environment, status, start_time, end_time,
+                heartbeat_time, lease_duration, session_id, user_key, parent_run_id, tags, attributes,
+                expected_step_count, place)
+    WHERE f.ordinal IS NOT NULL AND (f.place > p_run_count OR f.run_id NOT IN (SELECT unnest(new_runs)));
+
+    -- Messages take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
     -- is commutative, associative and idempotent, so that all orders and repetitions of consistent messages give the
     -- same row.
     LOOP
         turn := turn + 1;
         RETURN QUERY
         WITH waiting AS (
-            SELECT f.*, row_number() OVER (PARTITION BY f.run_id ORDER BY f.ordinal) AS place
-            FROM unnest(messages) f LEFT JOIN unnest(firsts) o (ordinal) ON o.ordinal = f.ordinal
-            WHERE o.ordinal IS NULL
+            SELECT f.*, row_number() OVER (PARTITION BY f.run_id ORDER BY f.ordinal) AS place FROM unnest(messages) f
         ), merged AS (
             SELECT m.ordinal, a.project_id, a.run_id, a.end_time IS NULL AS was_open, a.update_time,
                 a.is_stub AND m.is_stub AS is_stub,
@@ -653,27 +664,29 @@ BEGIN
 
     -- What else steps and failures do to a run: they are a sign of life, and start one of which no start was told.
     UPDATE agent_runs a
-    SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.start_time) ELSE a.start_time END,
+    SET start_time = CASE WHEN a.is_stub THEN least(a.start_time, t.touch_time) ELSE a.start_time END,
         status = CASE a.status WHEN 'ABANDONED' THEN 'RUNNING' ELSE a.status END,
         update_time = now()
-    FROM (SELECT k.place, timestamptz 'epoch' + u.time * interval '1 microsecond' AS start_time
-          FROM unnest(p_touched, p_touch_times) u (run_id, time),
+    FROM (SELECT k.place, u.touch_time
+          FROM unnest(run_ids, p_touch_time) u (run_id, touch_time),
           LATERAL (SELECT r.ctid AS place FROM agent_runs r
-                   WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) k) t
+                   WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) k
+          WHERE u.touch_time IS NOT NULL AND u.run_id = ANY (known_runs)) t
     WHERE a.ctid = t.place
-        AND (a.is_stub AND t.start_time < a.start_time OR a.status = 'ABANDONED'
+        AND (a.is_stub AND t.touch_time < a.start_time OR a.status = 'ABANDONED'
              OR a.update_time < now() - interval '10 s');
 
+    -- At the end: what is marked as changed is where the runs start now.
     INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
 
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
            a.step_count, NULL::boolean
-    FROM unnest(run_ids) u (run_id),
+    FROM unnest(known_runs) u (run_id),
     LATERAL (SELECT r.* FROM agent_runs r WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) a;
 END $$;
 
-ALTER FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) OWNER TO agenttrace_owner;
+ALTER FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -1367,8 +1380,8 @@ GRANT ALL ON FUNCTION public.ingest_merge_failures() TO agenttrace_ingest;
 REVOKE ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) TO agenttrace_ingest;
 
-REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_messages jsonb, p_touched uuid[], p_touch_times bigint[], p_tag_limit integer, p_attribute_limit integer) TO agenttrace_ingest;
+REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) TO agenttrace_ingest;
 
 REVOKE ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) TO agenttrace_maintain;

@@ -1,7 +1,7 @@
 -- Sample data without a secret in it: three invented agents, a week of runs, every kind of failure, retries
 -- that recover and retries that do not. The same statements on the same day add nothing.
 --
--- Run by `agenttrace-server seed` as the owner; goes the way every upload goes, through ingest_runs().
+-- Run by `agenttrace-server seed` as the owner.
 
 -- One line of dice: the same number in [0, 1) for the same words, every time.
 CREATE FUNCTION pg_temp.dice(VARIADIC words text[]) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
@@ -48,15 +48,17 @@ SELECT a.*,
        interval '20 ms' + interval '700 ms' * pg_temp.dice('long', a.n::text, a.k::text, a.attempt::text) AS took
 FROM attempts a;
 
-CREATE TEMP TABLE sample_messages ON COMMIT DROP AS
-SELECT jsonb_agg(jsonb_build_object(
-    'ordinal', n - 1, 'run_id', run_id, 'is_stub', false, 'agent_id', agent_id, 'agent_version', agent_version,
-    'environment', environment, 'status', status, 'start_time', start_time,
-    'end_time', start_time + interval '900 ms' * (2 * planned_steps + 4), 'session_id', 'sample-' || n / 4,
-    'tags', '["sample"]'::jsonb, 'attributes', jsonb_build_object('channel', (ARRAY['chat', 'mail'])[1 + n % 2]),
-    'expected_step_count', (SELECT count(*) FROM sample_steps s WHERE s.n = r.n))) AS messages
-FROM sample_runs r;
-SELECT count(*) FROM sample_messages, ingest_runs(1, messages, '{}', '{}', 32, 32);
+INSERT INTO agent_runs (
+    project_id, run_id, day, is_stub, agent_id, agent_version, environment, status, start_time, end_time, session_id,
+    tags, attributes, expected_step_count)
+SELECT 1, run_id, (now() AT TIME ZONE 'UTC')::date, false, agent_id, agent_version, environment, status, start_time,
+       start_time + interval '900 ms' * (2 * planned_steps + 4), 'sample-' || n / 4, '{sample}',
+       jsonb_build_object('channel', (ARRAY['chat', 'mail'])[1 + n % 2]),
+       (SELECT count(*) FROM sample_steps s WHERE s.n = r.n)
+FROM sample_runs r
+ORDER BY run_id
+ON CONFLICT DO NOTHING;
+INSERT INTO run_changes (project_id, run_id) SELECT 1, run_id FROM sample_runs;
 
 INSERT INTO agent_steps (
     project_id, run_id, step_id, day, sequence, type, name, status, attempt, retry_of_step_id, start_time, end_time,

@@ -40,8 +40,7 @@ async def record(store: IngestStore, message: ingest_service_pb2.UploadStepsRequ
     """Store one upload message that has nothing to refuse."""
     batch = convert.batch_from_message(message, Period.around(datetime.now(UTC), timedelta(days=90)))
     assert batch.refused == []
-    rows = [row for _, row in batch.runs], [row for _, row in batch.steps], [row for _, row in batch.failures]
-    return await store.write(DEFAULT_PROJECT_ID, *rows)
+    return await store.write(DEFAULT_PROJECT_ID, batch.runs.rows, batch.steps.rows, batch.failures.rows)
 
 
 def stored(connection: psycopg.Connection) -> dict[str, list[dict[str, Any]]]:

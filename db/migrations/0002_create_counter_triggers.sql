@@ -10,22 +10,9 @@ CREATE FUNCTION count_inserted_steps() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    wanted bigint;
-    counted bigint;
+    missing bigint;
 BEGIN
-    SELECT count(*) INTO wanted FROM (SELECT DISTINCT project_id, run_id FROM inserted) runs;
-    UPDATE agent_runs r
-    SET step_count = r.step_count + s.step_count,
-        failed_step_count = r.failed_step_count + s.failed_step_count,
-        retry_count = r.retry_count + s.retry_count,
-        input_tokens = r.input_tokens + s.input_tokens,
-        output_tokens = r.output_tokens + s.output_tokens,
-        cache_read_tokens = r.cache_read_tokens + s.cache_read_tokens,
-        cache_write_tokens = r.cache_write_tokens + s.cache_write_tokens,
-        reasoning_tokens = r.reasoning_tokens + s.reasoning_tokens,
-        cost_micro_usd = r.cost_micro_usd + s.cost_micro_usd,
-        update_time = now()
-    FROM (
+    WITH counts AS MATERIALIZED (
         SELECT project_id, run_id,
                count(*)::integer AS step_count,
                (count(*) FILTER (WHERE status = 'ERROR'))::integer AS failed_step_count,
@@ -38,12 +25,26 @@ BEGIN
                coalesce(sum(i.cost_micro_usd), 0)::bigint AS cost_micro_usd
         FROM inserted i
         GROUP BY project_id, run_id
-    ) s,
-    LATERAL (SELECT a.ctid AS place FROM agent_runs a
-             WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
-    WHERE r.ctid = k.place;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> wanted THEN
+    ), counted AS (
+        UPDATE agent_runs r
+        SET step_count = r.step_count + s.step_count,
+            failed_step_count = r.failed_step_count + s.failed_step_count,
+            retry_count = r.retry_count + s.retry_count,
+            input_tokens = r.input_tokens + s.input_tokens,
+            output_tokens = r.output_tokens + s.output_tokens,
+            cache_read_tokens = r.cache_read_tokens + s.cache_read_tokens,
+            cache_write_tokens = r.cache_write_tokens + s.cache_write_tokens,
+            reasoning_tokens = r.reasoning_tokens + s.reasoning_tokens,
+            cost_micro_usd = r.cost_micro_usd + s.cost_micro_usd,
+            update_time = now()
+        FROM counts s,
+        LATERAL (SELECT a.ctid AS place FROM agent_runs a
+                 WHERE a.project_id = s.project_id AND a.run_id = s.run_id LIMIT 1) k
+        WHERE r.ctid = k.place
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM counts) - (SELECT count(*) FROM counted) INTO missing;
+    IF missing <> 0 THEN
         RAISE EXCEPTION 'steps inserted before their run';  -- ingest_runs() makes the run first
     END IF;
     RETURN NULL;
@@ -55,27 +56,28 @@ CREATE FUNCTION count_inserted_failures() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-    wanted bigint;
-    counted bigint;
+    missing bigint;
 BEGIN
-    SELECT count(*) INTO wanted FROM (SELECT DISTINCT project_id, run_id FROM inserted) runs;
-    UPDATE agent_runs r
-    SET failure_count = r.failure_count + f.failure_count,
-        failure_types = ARRAY(SELECT DISTINCT unnest(r.failure_types || f.types) ORDER BY 1),
-        -- The first 8 in the order of the alphabet: the same 8 whatever the order of arrival.
-        failure_codes = ARRAY(SELECT DISTINCT unnest(r.failure_codes || f.codes) COLLATE "C" ORDER BY 1 LIMIT 8),
-        update_time = now()
-    FROM (
+    WITH counts AS MATERIALIZED (
         SELECT project_id, run_id, count(*)::integer AS failure_count,
                array_agg(DISTINCT type) AS types, array_agg(DISTINCT code) AS codes
         FROM inserted
         GROUP BY project_id, run_id
-    ) f,
-    LATERAL (SELECT a.ctid AS place FROM agent_runs a
-             WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
-    WHERE r.ctid = k.place;
-    GET DIAGNOSTICS counted = ROW_COUNT;
-    IF counted <> wanted THEN
+    ), counted AS (
+        UPDATE agent_runs r
+        SET failure_count = r.failure_count + f.failure_count,
+            failure_types = ARRAY(SELECT DISTINCT unnest(r.failure_types || f.types) ORDER BY 1),
+            -- The first 8 in the order of the alphabet: the same 8 whatever the order of arrival.
+            failure_codes = ARRAY(SELECT DISTINCT unnest(r.failure_codes || f.codes) COLLATE "C" ORDER BY 1 LIMIT 8),
+            update_time = now()
+        FROM counts f,
+        LATERAL (SELECT a.ctid AS place FROM agent_runs a
+                 WHERE a.project_id = f.project_id AND a.run_id = f.run_id LIMIT 1) k
+        WHERE r.ctid = k.place
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM counts) - (SELECT count(*) FROM counted) INTO missing;
+    IF missing <> 0 THEN
         RAISE EXCEPTION 'failures inserted before their run';
     END IF;
     RETURN NULL;

@@ -7,6 +7,7 @@ are those of PostgreSQL's `*recv` functions; a test sends every type through Pos
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 NULL: Final = b"\xff\xff\xff\xff"
@@ -15,13 +16,14 @@ HEADER: Final = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 TRAILER: Final = b"\xff\xff"
 
 # Microseconds and days from 1970-01-01 to PostgreSQL's own epoch, 2000-01-01.
-_EPOCH_MICROSECONDS: Final = 946_684_800_000_000
+EPOCH_MICROSECONDS: Final = 946_684_800_000_000
 _EPOCH_DAYS: Final = 10_957
 
 _pack_length = struct.Struct(">i").pack
 _pack_int2 = struct.Struct(">h").pack
 _pack_int4 = struct.Struct(">ii").pack
 _pack_int8 = struct.Struct(">iq").pack
+_pack_array = struct.Struct(">iiIii").pack
 _pack_interval = struct.Struct(">iqii").pack
 
 
@@ -58,7 +60,7 @@ def boolean(value: bool) -> bytes:
 
 def timestamptz(microseconds: int) -> bytes:
     """Return a timestamptz, of microseconds since 1970-01-01 UTC."""
-    return _pack_int8(8, microseconds - _EPOCH_MICROSECONDS)
+    return _pack_int8(8, microseconds - EPOCH_MICROSECONDS)
 
 
 def interval(microseconds: int) -> bytes:
@@ -75,3 +77,8 @@ def jsonb(value: str) -> bytes:
     """Return a jsonb, of its text."""
     raw = value.encode()
     return _pack_length(len(raw) + 1) + b"\x01" + raw
+
+
+def array(element_type: int, elements: Sequence[bytes]) -> bytes:
+    """Return an array of one dimension, of its elements as encoded here and its type's OID: what a parameter takes."""
+    return _pack_array(1, 1, element_type, len(elements), 1) + b"".join(elements)

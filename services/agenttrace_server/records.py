@@ -7,7 +7,6 @@ datetimes, ids are UUIDs or their canonical text; statuses and types are spelt a
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
 # The project of a deployment without keys.
@@ -15,24 +14,29 @@ DEFAULT_PROJECT_ID = 1
 
 
 class RunMessage(NamedTuple):
-    """One run message, as ingest_runs() takes it: a row of its composite type run_message."""
+    """One run message, as ingest_runs() takes it, its columns encoded as for COPY BINARY (four bytes -1: NULL).
+
+    Times and the lease are in microseconds (since 1970), for they are compared before they are written. `is_stub`: it
+    tells no start, and `start_time` is the earliest time it mentions. `tags` are sorted.
+    """
 
     run_id: str
+    key: bytes
     is_stub: bool
-    agent_id: str | None
-    agent_version: str | None
-    environment: str | None
-    status: str
-    start_time: datetime
-    end_time: datetime | None
-    heartbeat_time: datetime | None
-    lease_duration: timedelta | None
-    session_id: str | None
-    user_key: str | None
-    parent_run_id: str | None
-    tags: tuple[str, ...]
-    attributes: str
+    status: bytes
+    start_time: int
+    end_time: int | None
+    heartbeat_time: int | None
+    lease_duration: int | None
     expected_step_count: int | None
+    agent_id: bytes
+    agent_version: bytes
+    environment: bytes
+    session_id: bytes
+    user_key: bytes
+    parent_run_id: bytes
+    tags: tuple[str, ...]
+    attributes: bytes
 
 
 # The columns of an EncodedRow, in their order.
@@ -52,7 +56,7 @@ FAILURE_COLUMNS = (
 class EncodedRow(NamedTuple):
     """One step or failure, its columns encoded for COPY BINARY in the order in which a client fills them.
 
-    `key`: the 16 bytes of the run's id and the 16 of the item's own. `time`: the earliest time it mentions, in
+    `key`: the first two columns, the run's id and the item's own. `time`: the earliest time it mentions, in
     microseconds since 1970. Two rows have the same content if their `body` is the same.
     """
 
@@ -70,6 +74,7 @@ class Verdict(NamedTuple):
 
 
 ACCEPTED = Verdict("ACCEPTED")
+DUPLICATE = Verdict("DUPLICATE")
 
 
 class Outcome(NamedTuple):

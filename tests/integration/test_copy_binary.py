@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agenttrace_server import copy_binary
+from agenttrace_server.store import parameters
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -55,3 +57,28 @@ def test_uuids_of_any_version_are_taken() -> None:
     value = str(uuid.UUID(int=2**128 - 1))
 
     assert copy_binary.uuid(value) == b"\0\0\0\x10" + b"\xff" * 16
+
+
+@pytest.mark.parametrize(
+    ("array", "encode", "values"),
+    [
+        (parameters.TextArray, copy_binary.text, ["a", "", "NULL", '{"x"}', "é"]),
+        (parameters.Int4Array, copy_binary.int4, [-(2**31), 0, 2**31 - 1]),
+        (parameters.BoolArray, copy_binary.boolean, [True, False]),
+        (
+            parameters.UuidArray,
+            lambda value: copy_binary.uuid(str(value)),
+            [uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)],
+        ),
+        (parameters.TimestamptzArray, lambda value: copy_binary.timestamptz((value - EPOCH) // MICROSECOND), [EPOCH]),
+        (parameters.IntervalArray, lambda value: copy_binary.interval(value // MICROSECOND), [timedelta(days=7)]),
+        (parameters.JsonbArray, lambda value: copy_binary.jsonb(json.dumps(value)), [{"a": [1, None]}, {}]),
+    ],
+)
+def test_an_array_of_values_comes_back_as_it_was_sent(
+    connection: psycopg.Connection, array: Any, encode: Any, values: list[Any]
+) -> None:
+    for sent in ([], [None], values, [None, *values, None]):
+        encoded = array([copy_binary.NULL if value is None else encode(value) for value in sent])
+
+        assert connection.execute("SELECT %s", (encoded,)).fetchone() == (sent,)

@@ -124,6 +124,42 @@ def grouped(data: st.DataObject, pieces: list[Any]) -> list[Any]:
     return messages
 
 
+RUN_MESSAGES = [
+    run(RUN_ID, tags=["a"]),
+    run(RUN_ID, start_time=at(-5), agent_version="1.4.0", attributes={"n": run_pb2.AttributeValue(int_value=1)}),
+    run(RUN_ID, agent_version="1.5.0"),
+    run(RUN_ID, tags=[f"t{n}" for n in range(32)], heartbeat_time=at(9)),
+    run(RUN_ID, attributes={"m": TRUE}, lease_duration=Duration(seconds=300)),
+    ended(RUN_ID, end_time=at(50), expected_step_count=3),
+    ended(RUN_ID, status=FAILURE, end_time=at(60)),
+    ended(RUN_ID, start_time=at(-200), end_time=at(-100)),
+    ended(RUN_ID, agent_id="", start_time=None, end_time=at(40), session_id="s-1"),
+    run(OTHER_RUN_ID, parent_run_id=RUN_ID),
+    ended(OTHER_RUN_ID, agent_id="other"),
+]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(messages=st.lists(st.sampled_from(RUN_MESSAGES), min_size=2, max_size=7))
+def test_messages_in_one_transaction_come_to_what_they_come_to_one_by_one(
+    module_database: str, messages: list[run_pb2.Run]
+) -> None:
+    with psycopg.connect(module_database, autocommit=True) as connection:
+        truncate(connection)
+        alone = [
+            verdict
+            for outcome in write(module_database, *(upload(runs=[m]) for m in messages))
+            for verdict in outcome.runs
+        ]
+        expected = stored(connection)
+        truncate(connection)
+
+        (together,) = write(module_database, upload(runs=messages))
+
+        assert together.runs == alone
+        assert stored(connection) == expected
+
+
 def test_sending_again_is_duplicate_and_changes_no_counter(database_url: str, connection: psycopg.Connection) -> None:
     write(database_url, *PIECES)
     before = stored(connection)

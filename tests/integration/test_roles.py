@@ -46,9 +46,10 @@ def test_nobody_but_ingest_inserts_steps(connection: psycopg.Connection) -> None
 
 
 def test_the_views_show_nothing_without_a_project(connection: psycopg.Connection) -> None:
-    run = '[{"ordinal": 0, "run_id": "00000000-0000-0000-0000-000000000001", "is_stub": false, "status": "RUNNING",'
-    run += ' "start_time": "2026-01-01T00:00:00Z", "tags": [], "attributes": {}}]'
-    connection.execute("SELECT ingest_runs(1, %s, '{}', '{}', 32, 32)", (run,))
+    connection.execute(
+        "INSERT INTO agent_runs (project_id, run_id, day, is_stub, status, start_time)"
+        " VALUES (1, gen_random_uuid(), current_date, false, 'RUNNING', now())"
+    )
 
     with acting_as(connection, "agenttrace_query"):
         seen = {

@@ -9,34 +9,57 @@ from agenttrace_server import limits
 from agenttrace_server.ingest import values
 from agenttrace_server.ingest.values import Refusal
 
+# Of keys and strings, which come again and again: how they begin a member, and how they are written.
+_MAX_KNOWN = 20_000
+_keys: dict[str, str] = {}
+_content_keys: dict[str, str] = {}
+_strings: dict[str, str] = {}
+
 
 def to_json(attributes: Mapping[str, run_pb2.AttributeValue], field: str, refused: list[Refusal]) -> str:
     """Return a JSON object with its members in the order of their keys, so that equal ones are spelt alike."""
-    if not attributes:
-        return "{}"
     if len(attributes) > limits.ATTRIBUTES:
         raise Refusal("TOO_LONG", field)
     members = []
     for key in sorted(attributes):
+        value = attributes[key]
         try:
-            members.append(f'"{key}": {_value(key, attributes[key], field)}')
+            kind = value.WhichOneof("value")
+            if kind == "string_value":
+                name = _keys.get(key) or _learn_key(key, field, with_string=True)
+                text = value.string_value
+                members.append(name + (_strings.get(text) or _learn_string(text, field)))
+                continue
+            name = _keys.get(key) or _content_keys.get(key) or _learn_key(key, field)
+            if kind == "int_value":
+                members.append(f"{name}{value.int_value}")
+            elif kind == "bool_value":
+                members.append(name + ("true" if value.bool_value else "false"))
+            elif kind == "double_value":
+                members.append(name + values.double_json(value.double_value, field))
+            else:
+                refused.append(Refusal("REQUIRED", field))
         except Refusal as refusal:
             refused.append(refusal)
     return "{" + ", ".join(members) + "}"
 
 
-def _value(key: str, value: run_pb2.AttributeValue, field: str) -> str:
-    kind = value.WhichOneof("value")
+def _learn_key(key: str, field: str, *, with_string: bool = False) -> str:
+    """Check a key that is not known, and remember how it begins a member."""
     refusal = values.key_kind(key)
-    if refusal == "INVALID_KEY" or (refusal and kind == "string_value"):
+    if refusal == "INVALID_KEY" or (refusal and with_string):
         raise Refusal(refusal, field)
-    if kind == "int_value":
-        return str(value.int_value)
-    if kind == "string_value":
-        # A token holds no character that JSON escapes.
-        return f'"{values.required_token(value.string_value, field)}"'
-    if kind == "bool_value":
-        return "true" if value.bool_value else "false"
-    if kind == "double_value":
-        return values.double_json(value.double_value, field)
-    raise Refusal("REQUIRED", field)
+    known = _content_keys if refusal else _keys
+    if len(known) >= _MAX_KNOWN:
+        known.clear()
+    known[key] = member = f'"{key}": '
+    return member
+
+
+def _learn_string(text: str, field: str) -> str:
+    """Check a string that is not known, and remember how it is written."""
+    if len(_strings) >= _MAX_KNOWN:
+        _strings.clear()
+    # A token holds no character that JSON escapes.
+    _strings[text] = written = f'"{values.required_token(text, field)}"'
+    return written

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from agenttrace.v1 import failure_pb2, run_pb2, step_pb2
 from agenttrace_server import copy_binary
 from agenttrace_server.ingest.values import Refusal
-
-_Spelling = TypeVar("_Spelling", str, bytes)
 
 
 def _names(enum: Any, *refused: str) -> dict[int, str]:
@@ -19,18 +17,18 @@ def _names(enum: Any, *refused: str) -> dict[int, str]:
     return {number: name for number, name in names.items() if name not in refused}
 
 
-def _encoded(enum: Any) -> dict[int, bytes]:
-    return {number: copy_binary.text(name) for number, name in _names(enum).items()}
+def _encoded(enum: Any, *refused: str) -> dict[int, bytes]:
+    return {number: copy_binary.text(name) for number, name in _names(enum, *refused).items()}
 
 
-RUN_STATUS = _names(run_pb2.RunStatus, "ABANDONED")
+RUN_STATUS = _encoded(run_pb2.RunStatus, "ABANDONED")
 STEP_TYPE = _encoded(step_pb2.StepType)
 STEP_STATUS = _encoded(step_pb2.StepStatus)
 TOKEN_SEMANTICS = _encoded(step_pb2.InputTokenSemantics)
 FAILURE_TYPE = _encoded(failure_pb2.FailureType)
 
 
-def stored(value: int, names: Mapping[int, _Spelling], field: str) -> _Spelling:
+def stored(value: int, names: Mapping[int, bytes], field: str) -> bytes:
     """Return the stored spelling of a value. Raises Refusal."""
     found = names.get(value)
     if found is None:

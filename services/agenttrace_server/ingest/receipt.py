@@ -8,7 +8,7 @@ from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace_server import limits
 from agenttrace_server.ingest.convert import Batch, Refused
 from agenttrace_server.metrics import Metrics
-from agenttrace_server.records import Outcome, Verdict
+from agenttrace_server.records import ACCEPTED, DUPLICATE, Outcome, Verdict
 
 # Where a column's name is not the field's, as RejectionField spells it.
 _FIELDS = {"attributes": "RUN_ATTRIBUTES"}
@@ -39,9 +39,9 @@ class Receipt:
         """Count the next message, all of it committed or refused."""
         for refused in batch.refused:
             self._refuse(refused)
-        self._count(pb.ITEM_KIND_RUN, [index for index, _ in batch.runs], outcome.runs)
-        self._count(pb.ITEM_KIND_STEP, [index for index, _ in batch.steps], outcome.steps)
-        self._count(pb.ITEM_KIND_FAILURE, [index for index, _ in batch.failures], outcome.failures)
+        self._count(pb.ITEM_KIND_RUN, batch.runs.indexes, outcome.runs)
+        self._count(pb.ITEM_KIND_STEP, batch.steps.indexes, outcome.steps)
+        self._count(pb.ITEM_KIND_FAILURE, batch.failures.indexes, outcome.failures)
         if unknown_field_count:
             self.counts.unknown_field_count += unknown_field_count
             self._metrics.ingest_unknown_fields.inc(unknown_field_count)
@@ -56,8 +56,8 @@ class Receipt:
         if not verdicts:
             return
         counts = self._item_counts(kind)
-        accepted = sum(verdict.outcome == "ACCEPTED" for verdict in verdicts)
-        duplicate = sum(verdict.outcome == "DUPLICATE" for verdict in verdicts)
+        accepted = verdicts.count(ACCEPTED)
+        duplicate = verdicts.count(DUPLICATE)
         counts.accepted += accepted
         counts.duplicate += duplicate
         self._metrics.count_items(_KINDS[kind], accepted=accepted, duplicate=duplicate)

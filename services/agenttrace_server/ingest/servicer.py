@@ -11,7 +11,7 @@ from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace_server.errors import Draining, MalformedRequest
 from agenttrace_server.ingest.intake import Intake
 from agenttrace_server.ingest.receipt import Receipt
-from agenttrace_server.ingest.upload import Upload
+from agenttrace_server.ingest.upload import Converter, Upload
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.safe_requests import Received
@@ -24,6 +24,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     """Takes runs, steps and failures. `retention`: items older than it are refused as TOO_OLD."""
 
     def __init__(self, writer: Writer, metrics: Metrics, *, project_of: ProjectOf, retention: timedelta) -> None:
+        self._converter = Converter()
         self._writer = writer
         self._metrics = metrics
         self._project_of = project_of
@@ -65,7 +66,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     @contextmanager
     def _uploading(self, receipt: Receipt, context: Context) -> Iterator[Upload]:
         """An upload that leaves nobody waiting, however the call ends."""
-        upload = Upload(self._writer, receipt, self._project_of(context), self._retention)
+        upload = Upload(self._converter, self._writer, receipt, self._project_of(context), self._retention)
         try:
             yield upload
         finally:

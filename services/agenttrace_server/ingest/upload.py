@@ -13,10 +13,34 @@ from agenttrace_server.ingest.receipt import Receipt
 from agenttrace_server.ingest.values import Period
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.safe_requests import Received
-from agenttrace_server.records import Outcome
+from agenttrace_server.records import DUPLICATE, Outcome
 
 # While one message is being committed the next ones are read; more would be memory without speed.
 _MAX_IN_FLIGHT = 8
+
+
+class Converter:
+    """Converts messages, a slice at a time and a large one after the other.
+
+    Between two slices the event loop serves what the database and the other streams have for it: a transaction that
+    waited for its turn behind whole messages would leave the database idle.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+
+    async def batch(self, message: convert.Upload, period: Period) -> Batch:
+        """Return the rows of a message."""
+        if convert.item_count(message) <= convert.SLICE_ITEMS:
+            return convert.batch_from_message(message, period)
+        async with self._turn:
+            conversion = convert.converting(message, period)
+            while True:
+                try:
+                    next(conversion)
+                except StopIteration as done:
+                    return done.value  # type: ignore[no-any-return]  # what the generator returns
+                await asyncio.sleep(0)
 
 
 class _InFlight(NamedTuple):
@@ -28,7 +52,10 @@ class _InFlight(NamedTuple):
 class Upload:
     """The messages of one call on their way. Their receipt is in the order in which they came."""
 
-    def __init__(self, writer: Writer, receipt: Receipt, project_id: int, retention: timedelta) -> None:
+    def __init__(
+        self, converter: Converter, writer: Writer, receipt: Receipt, project_id: int, retention: timedelta
+    ) -> None:
+        self._converter = converter
         self._writer = writer
         self._receipt = receipt
         self._project_id = project_id
@@ -43,7 +70,7 @@ class Upload:
             self._receipt.add_malformed()
             return
         await self._writer.room()
-        batch = convert.batch_from_message(received.message, Period.around(datetime.now(UTC), self._retention))
+        batch = await self._converter.batch(received.message, Period.around(datetime.now(UTC), self._retention))
         merge = self._resending or received.message.resend
         outcome = self._writer.submit(self._project_id, batch, merge=merge)
         self._in_flight.append(_InFlight(batch, received.unknown_field_count, outcome))
@@ -66,4 +93,4 @@ class Upload:
         outcome = await waiting
         self._receipt.add(batch, outcome, unknown_field_count)
         # One that sends again what is stored does so with the rest of its messages as well.
-        self._resending = self._resending or any(verdict.outcome == "DUPLICATE" for verdict in outcome.steps)
+        self._resending = self._resending or DUPLICATE in outcome.steps

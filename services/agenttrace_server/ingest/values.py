@@ -40,11 +40,6 @@ class Period(NamedTuple):
         return cls((now - retention - _EPOCH) // _MICROSECOND, (last - _EPOCH) // _MICROSECOND)
 
 
-def token(value: str, field: str) -> str | None:
-    """Return an optional token, None where it is empty."""
-    return required_token(value, field) if value else None
-
-
 def required_token(value: str, field: str) -> str:
     """Return a token."""
     if limits.TOKEN.fullmatch(value):
@@ -59,11 +54,6 @@ def _token_reason(value: str) -> str:
     return "TOO_LONG" if len(value) > 128 and limits.TOKEN.fullmatch(value[:128]) else "INVALID_TOKEN"
 
 
-def uuid(value: str, field: str) -> str | None:
-    """Return an optional id, None where it is empty."""
-    return required_uuid(value, field) if value else None
-
-
 def required_uuid(value: str, field: str) -> str:
     """Return an id."""
     if limits.UUID.fullmatch(value):
@@ -71,10 +61,10 @@ def required_uuid(value: str, field: str) -> str:
     raise Refusal("INVALID_UUID" if value else "REQUIRED", field)
 
 
-def user_key(value: str) -> str | None:
-    """Return an optional user key, None where it is empty."""
-    if not value or limits.USER_KEY.fullmatch(value):
-        return value or None
+def user_key(value: str) -> str:
+    """Return a user key."""
+    if limits.USER_KEY.fullmatch(value):
+        return value
     raise Refusal("INVALID_TOKEN", "USER_KEY")
 
 
@@ -94,11 +84,6 @@ def microseconds(value: Timestamp, period: Period, field: str) -> int:
     if not (_FIRST_SECOND <= seconds <= _LAST_SECOND and 0 <= nanos < 1_000_000_000):
         raise Refusal("INVALID_TIME", field)
     raise Refusal("TOO_OLD" if found < period.first else "IN_FUTURE", field)
-
-
-def time(value: Timestamp, period: Period, field: str) -> datetime:
-    """Return a time within the accepted period."""
-    return _EPOCH + timedelta(microseconds=microseconds(value, period, field))
 
 
 def duration(value: Duration, field: str, *, least_seconds: int, most_seconds: int) -> int:

@@ -88,8 +88,7 @@ class Writer:
     def submit(self, project_id: int, batch: Batch, *, merge: bool) -> asyncio.Future[Outcome]:
         """Hand in a batch. The future's outcome is committed; or it raises StoreUnavailable or Overloaded."""
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        rows = ([r for _, r in batch.runs], [r for _, r in batch.steps], [r for _, r in batch.failures])
-        contribution = Contribution(project_id, *rows, outcome)
+        contribution = Contribution(project_id, batch.runs.rows, batch.steps.rows, batch.failures.rows, outcome)
         if contribution.row_count == 0:
             outcome.set_result(Outcome([], [], []))
             return outcome

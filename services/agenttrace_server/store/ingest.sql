@@ -1,7 +1,10 @@
 -- name: ingest_runs
 SELECT ordinal, verdict, field, run_id, day, step_count
-FROM ingest_runs(%(project_id)s, %(messages)s::jsonb, %(touched)s::uuid[], %(touch_times)s::bigint[],
-                 %(tag_limit)s, %(attribute_limit)s)
+FROM ingest_runs(
+    %(project_id)s, %(tag_limit)s, %(attribute_limit)s, %(run_count)s, %(ordinal)s, %(is_combined)s,
+    %(touch_time)s, %(run_id)s, %(is_stub)s, %(agent_id)s, %(agent_version)s, %(environment)s, %(status)s,
+    %(start_time)s, %(end_time)s, %(heartbeat_time)s, %(lease_duration)s, %(session_id)s, %(user_key)s,
+    %(parent_run_id)s, %(tags)s, %(attributes)s, %(expected_step_count)s)
 
 -- name: copy_steps
 COPY agent_steps ({columns}, project_id, day) FROM STDIN (FORMAT BINARY)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
 from agenttrace_server import copy_binary, limits
-from agenttrace_server.records import ACCEPTED, FAILURE_COLUMNS, STEP_COLUMNS, EncodedRow, Verdict
+from agenttrace_server.records import ACCEPTED, DUPLICATE, FAILURE_COLUMNS, STEP_COLUMNS, EncodedRow, Verdict
+from agenttrace_server.store.ingest_runs import Runs
 from agenttrace_server.store.pool import fetch
 from agenttrace_server.store.statements import load
 
 _SQL = load("ingest.sql")
-_DUPLICATE = Verdict("DUPLICATE")
 
 
 class Kind(NamedTuple):
@@ -45,27 +45,26 @@ async def write_rows(
     connection: AsyncConnection,
     kind: Kind,
     rows: Sequence[EncodedRow],
-    suffixes: Mapping[str, bytes],
+    runs: Runs,
     *,
     merge: bool,
 ) -> list[Verdict]:
     """Write rows beside their runs; return their verdicts.
 
-    `suffixes`: the columns project_id and day of each run. Raises UniqueViolation where a key is known already;
+    Raises UniqueViolation where a key is known already;
     with `merge` a known key gets its verdict instead.
     """
     if not rows:
         return []
     firsts, repeats = _unique(rows)
     if merge or repeats is None:
-        return await _merge(connection, kind, rows, suffixes)
+        return await _merge(connection, kind, rows, runs)
     # In the order of the primary key, or two writers would wait for each other.
     firsts.sort(key=lambda index: rows[index].key)
-    header = kind.copy_header
-    await _copy(connection, kind.copy, [p for i in firsts for p in (header, rows[i].body, suffixes[rows[i].run_id])])
+    await _copy(connection, kind.copy, _pieces(kind.copy_header, [rows[index] for index in firsts], runs))
     verdicts = [ACCEPTED] * len(rows)
     for index in repeats:
-        verdicts[index] = _DUPLICATE
+        verdicts[index] = DUPLICATE
     return verdicts
 
 
@@ -82,21 +81,29 @@ def _unique(rows: Sequence[EncodedRow]) -> tuple[list[int], list[int] | None]:
     return list(first_of.values()), repeats
 
 
-async def _merge(
-    connection: AsyncConnection, kind: Kind, rows: Sequence[EncodedRow], suffixes: Mapping[str, bytes]
-) -> list[Verdict]:
+async def _merge(connection: AsyncConnection, kind: Kind, rows: Sequence[EncodedRow], runs: Runs) -> list[Verdict]:
     """Stage all rows and let the database tell the new from the known."""
-    header = kind.stage_header
+    header, suffix, suffixes = kind.stage_header, runs.suffix, runs.suffixes
     pieces = (
         piece
         for ordinal, row in enumerate(rows)
-        for piece in (header, row.body, suffixes[row.run_id], copy_binary.int4(ordinal))
+        for piece in (header, row.body, suffixes.get(row.run_id, suffix), copy_binary.int4(ordinal))
     )
     await _copy(connection, kind.stage, pieces)
     verdicts = [ACCEPTED] * len(rows)
     for ordinal, outcome in await fetch(connection, kind.merge, {"step_limit": limits.STEPS_PER_RUN}):
         verdicts[ordinal] = Verdict(outcome)
     return verdicts
+
+
+def _pieces(header: bytes, rows: Iterable[EncodedRow], runs: Runs) -> list[bytes]:
+    """What is written of rows, in their order."""
+    suffix, suffixes = runs.suffix, runs.suffixes
+    if suffixes:
+        return [piece for row in rows for piece in (header, row.body, suffixes.get(row.run_id, suffix))]
+    # Rows of new runs differ in nothing but themselves.
+    between = suffix + header
+    return [header, between.join([row.body for row in rows]), suffix]
 
 
 async def _copy(connection: AsyncConnection, statement: str, pieces: Iterable[bytes]) -> None:

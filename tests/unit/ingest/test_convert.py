@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from agenttrace.v1 import run_pb2, step_pb2
+from agenttrace_server import copy_binary
 from agenttrace_server.ingest import convert
 from agenttrace_server.ingest.values import Period
 from agenttrace_server.records import STEP_COLUMNS
@@ -27,7 +28,7 @@ def refusals(**lists: Any) -> list[tuple[str, str]]:
 
 def columns(batch: convert.Batch) -> dict[str, bytes | None]:
     """The columns of a batch's first step, each as it is encoded."""
-    body = batch.steps[0][1].body
+    body = batch.steps.rows[0].body
     found: dict[str, bytes | None] = {}
     for name in STEP_COLUMNS:
         length = int.from_bytes(body[:4], signed=True)
@@ -72,7 +73,7 @@ def columns(batch: convert.Batch) -> dict[str, bytes | None]:
 def test_a_wrong_field_rejects_its_run_alone(fields: dict[str, Any], reason: str, field: str) -> None:
     batch = convert.batch_from_message(upload(runs=[run(new_id()), run(**{"run_id": RUN_ID, **fields})]), PERIOD)
 
-    assert [index for index, _ in batch.runs] == [0]
+    assert list(batch.runs.indexes) == [0]
     assert [(r.item_index, r.reason, r.field) for r in batch.refused] == [(1, reason, field)]
 
 
@@ -105,7 +106,7 @@ def test_a_wrong_field_rejects_its_run_alone(fields: dict[str, Any], reason: str
 def test_a_wrong_field_rejects_its_step_alone(fields: dict[str, Any], reason: str, field: str) -> None:
     batch = convert.batch_from_message(upload(steps=[step(**{"run_id": RUN_ID, **fields}), step(RUN_ID)]), PERIOD)
 
-    assert [index for index, _ in batch.steps] == [1]
+    assert list(batch.steps.indexes) == [1]
     assert [(r.item_index, r.reason, r.field) for r in batch.refused] == [(0, reason, field)]
 
 
@@ -156,9 +157,9 @@ def test_attributes_keep_their_types() -> None:
         "flag": run_pb2.AttributeValue(bool_value=False),
     }
 
-    row = convert.batch_from_message(upload(runs=[run(RUN_ID, attributes=attributes)]), PERIOD).runs[0][1]
+    row = convert.batch_from_message(upload(runs=[run(RUN_ID, attributes=attributes)]), PERIOD).runs.rows[0]
 
-    assert row.attributes == (
+    assert row.attributes == copy_binary.jsonb(
         '{"count": -9223372036854775808, "flag": false, "name": "gpt-4o", "small": 5e-324, '
         '"whole": 10000000000000000000000.0}'
     )
@@ -167,7 +168,7 @@ def test_attributes_keep_their_types() -> None:
 def test_a_message_of_too_many_items_is_refused_whole() -> None:
     batch = convert.batch_from_message(upload(steps=[step(RUN_ID) for _ in range(1001)]), PERIOD)
 
-    assert (batch.steps, [r.reason for r in batch.refused]) == ([], ["TOO_MANY_ITEMS"])
+    assert (batch.steps.rows, [r.reason for r in batch.refused]) == ([], ["TOO_MANY_ITEMS"])
 
 
 def test_absent_and_zero_are_not_the_same() -> None:
@@ -187,14 +188,14 @@ def test_an_attempt_that_is_not_told_is_the_first() -> None:
 def test_an_end_without_a_start_stands_for_itself() -> None:
     message = ended(RUN_ID, start_time=None, agent_id="")
 
-    row = convert.batch_from_message(upload(runs=[message]), PERIOD).runs[0][1]
+    row = convert.batch_from_message(upload(runs=[message]), PERIOD).runs.rows[0]
 
-    assert (row.is_stub, row.start_time, row.agent_id) == (True, row.end_time, None)
+    assert (row.is_stub, row.start_time, row.agent_id) == (True, row.end_time, copy_binary.NULL)
 
 
 def test_a_heartbeat_keeps_its_run_running() -> None:
-    row = convert.batch_from_message(upload(runs=[run(RUN_ID, heartbeat_time=at(30))]), PERIOD).runs[0][1]
+    row = convert.batch_from_message(upload(runs=[run(RUN_ID, heartbeat_time=at(30))]), PERIOD).runs.rows[0]
 
-    assert (row.status, row.end_time) == ("RUNNING", None)
-    assert row.heartbeat_time == row.start_time + timedelta(seconds=30)
+    assert (row.status, row.end_time) == (copy_binary.text("RUNNING"), None)
+    assert row.heartbeat_time == row.start_time + 30_000_000
     assert run(RUN_ID).status == RUNNING
