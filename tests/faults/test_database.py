@@ -237,7 +237,9 @@ def test_a_deadlock_with_another_session_is_retried_inside(
 
         at_once([lambda: send(channel, [more], journal), close_the_circle])
 
-    assert execute(connection, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == [(1,)]
+    # At least one: ours may be back at the first run before the other session is told that it has it.
+    ((deadlocks,),) = execute(connection, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert deadlocks >= 1
     assert journal.errors == []
     check(connection, [*runs[0], *runs[1], *more], journal, complete=True)
 

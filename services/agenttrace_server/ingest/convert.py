@@ -61,7 +61,7 @@ def batch_from_message(message: Upload, period: Period) -> Batch:
 def converting(message: Upload, period: Period) -> Generator[None, None, Batch]:
     """Convert a message, with a pause after each SLICE_ITEMS items: the caller may have something else to do."""
     refused: list[Refused] = []
-    if item_count(message) > limits.MESSAGE_ITEMS:
+    if len(message.runs) + len(message.steps) + len(message.failures) > limits.MESSAGE_ITEMS:
         refused.append(Refused(pb.ITEM_KIND_MESSAGE, 0, "TOO_MANY_ITEMS", "UNSPECIFIED"))
         return Batch(Items([], ()), Items([], ()), Items([], ()), refused)
     return Batch(
@@ -70,11 +70,6 @@ def converting(message: Upload, period: Period) -> Generator[None, None, Batch]:
         (yield from _items(message.failures, pb.ITEM_KIND_FAILURE, encode.failure_row, refused, period)),
         refused,
     )
-
-
-def item_count(message: Upload) -> int:
-    """Return the number of runs, steps and failures in a message."""
-    return len(message.runs) + len(message.steps) + len(message.failures)
 
 
 def _items(

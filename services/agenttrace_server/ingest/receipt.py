@@ -27,6 +27,7 @@ class Receipt:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._message_count = 0
+        self.malformed_count = 0
         self.counts = pb.RecordCounts()
         self.rejections: list[pb.Rejection] = []
 
@@ -50,6 +51,7 @@ class Receipt:
     def add_malformed(self) -> None:
         """Count the next message, whose bytes are no message."""
         self._refuse(Refused(pb.ITEM_KIND_MESSAGE, 0, "MALFORMED_MESSAGE", "UNSPECIFIED"))
+        self.malformed_count += 1
         self._message_count += 1
 
     def _count(self, kind: pb.ItemKind, indexes: Sequence[int], verdicts: Sequence[Verdict]) -> None:

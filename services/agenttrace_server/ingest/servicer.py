@@ -11,7 +11,7 @@ from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace_server.errors import Draining, MalformedRequest
 from agenttrace_server.ingest.intake import Intake
 from agenttrace_server.ingest.receipt import Receipt
-from agenttrace_server.ingest.upload import Converter, Upload
+from agenttrace_server.ingest.upload import Turns, Upload
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.safe_requests import Received
@@ -24,7 +24,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     """Takes runs, steps and failures. `retention`: items older than it are refused as TOO_OLD."""
 
     def __init__(self, writer: Writer, metrics: Metrics, *, project_of: ProjectOf, retention: timedelta) -> None:
-        self._converter = Converter()
+        self._turns = Turns()
         self._writer = writer
         self._metrics = metrics
         self._project_of = project_of
@@ -55,18 +55,18 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
     async def RecordBatch(self, request: Received, context: Context) -> pb.RecordBatchResponse:
         self._refuse_new_calls()
-        if request.message is None:
-            raise MalformedRequest
         receipt = Receipt(self._metrics)
         with self._uploading(receipt, context) as upload:
             await upload.take(request)
             await upload.finish()
+        if receipt.malformed_count:
+            raise MalformedRequest
         return pb.RecordBatchResponse(counts=receipt.counts, rejections=receipt.rejections)
 
     @contextmanager
     def _uploading(self, receipt: Receipt, context: Context) -> Iterator[Upload]:
         """An upload that leaves nobody waiting, however the call ends."""
-        upload = Upload(self._converter, self._writer, receipt, self._project_of(context), self._retention)
+        upload = Upload(self._turns, self._writer, receipt, self._project_of(context), self._retention)
         try:
             yield upload
         finally:

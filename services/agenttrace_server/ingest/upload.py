@@ -4,43 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agenttrace_server.ingest import convert
 from agenttrace_server.ingest.convert import Batch
 from agenttrace_server.ingest.receipt import Receipt
 from agenttrace_server.ingest.values import Period
 from agenttrace_server.ingest.writer import Writer
-from agenttrace_server.interceptors.safe_requests import Received
+from agenttrace_server.interceptors.safe_requests import Received, Request
 from agenttrace_server.records import DUPLICATE, Outcome
 
 # While one message is being committed the next ones are read; more would be memory without speed.
 _MAX_IN_FLIGHT = 8
+# About what one slice of the conversion takes: such a message does not keep anybody waiting.
+_SMALL_BYTES = 16 * 1024
 
 
-class Converter:
-    """Converts messages, a slice at a time and a large one after the other.
-
-    Between two slices the event loop serves what the database and the other streams have for it: a transaction that
-    waited for its turn behind whole messages would leave the database idle.
-    """
+class Turns:
+    """Lets large messages in one after the other: what they become takes several times their bytes."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def batch(self, message: convert.Upload, period: Period) -> Batch:
-        """Return the rows of a message."""
-        if convert.item_count(message) <= convert.SLICE_ITEMS:
-            return convert.batch_from_message(message, period)
-        async with self._turn:
-            conversion = convert.converting(message, period)
-            while True:
-                try:
-                    next(conversion)
-                except StopIteration as done:
-                    return done.value  # type: ignore[no-any-return]  # what the generator returns
-                await asyncio.sleep(0)
+    def of(self, received: Received) -> AbstractAsyncContextManager[Any]:
+        """Wait for the turn of a message."""
+        return nullcontext() if received.byte_size <= _SMALL_BYTES else self._turn
 
 
 class _InFlight(NamedTuple):
@@ -52,10 +42,8 @@ class _InFlight(NamedTuple):
 class Upload:
     """The messages of one call on their way. Their receipt is in the order in which they came."""
 
-    def __init__(
-        self, converter: Converter, writer: Writer, receipt: Receipt, project_id: int, retention: timedelta
-    ) -> None:
-        self._converter = converter
+    def __init__(self, turns: Turns, writer: Writer, receipt: Receipt, project_id: int, retention: timedelta) -> None:
+        self._turns = turns
         self._writer = writer
         self._receipt = receipt
         self._project_id = project_id
@@ -65,17 +53,26 @@ class Upload:
 
     async def take(self, received: Received) -> None:
         """Hand one message to the writer, after waiting for room. Raises what ended an earlier one."""
-        if received.message is None:
-            await self.finish()
-            self._receipt.add_malformed()
-            return
-        await self._writer.room()
-        batch = await self._converter.batch(received.message, Period.around(datetime.now(UTC), self._retention))
-        merge = self._resending or received.message.resend
-        outcome = self._writer.submit(self._project_id, batch, merge=merge)
-        self._in_flight.append(_InFlight(batch, received.unknown_field_count, outcome))
+        async with self._turns.of(received):
+            await self._writer.room()
+            request = received.parse()
+            if request is not None:
+                await self._submit(request)
+        if request is None:
+            await self._take_malformed()
         while len(self._in_flight) >= _MAX_IN_FLIGHT or (self._in_flight and self._in_flight[0].outcome.done()):
             await self._settle()
+
+    async def _take_malformed(self) -> None:
+        """Count it in its turn."""
+        await self.finish()
+        self._receipt.add_malformed()
+
+    async def _submit(self, request: Request) -> None:
+        batch = await _convert(request.message, Period.around(datetime.now(UTC), self._retention))
+        merge = self._resending or request.message.resend
+        outcome = self._writer.submit(self._project_id, batch, merge=merge)
+        self._in_flight.append(_InFlight(batch, request.unknown_field_count, outcome))
 
     async def finish(self) -> None:
         """Wait until everything taken is committed. Raises what ended one of them."""
@@ -94,3 +91,18 @@ class Upload:
         self._receipt.add(batch, outcome, unknown_field_count)
         # One that sends again what is stored does so with the rest of its messages as well.
         self._resending = self._resending or DUPLICATE in outcome.steps
+
+
+async def _convert(message: convert.Upload, period: Period) -> Batch:
+    """Convert a message in slices.
+
+    Between two the event loop serves what the database and the other streams have for it: a transaction that waited
+    for its turn behind whole messages would leave the database idle.
+    """
+    conversion = convert.converting(message, period)
+    while True:
+        try:
+            next(conversion)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # what the generator returns
+        await asyncio.sleep(0)

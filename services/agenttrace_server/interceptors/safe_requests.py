@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
@@ -18,15 +19,37 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from agenttrace_server.errors import MalformedRequest
 from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
 
+FromString = Callable[[bytes], Message]
 _SERVICES = "/agenttrace.v1."
 
 
-class Received(NamedTuple):
-    """One request message: None where its bytes are no message. Unknown fields are counted and discarded."""
+class Request(NamedTuple):
+    """A request message, and how many unknown fields were in it; they are discarded."""
 
     message: Any
-    byte_size: int
-    unknown_field_count: int = 0
+    unknown_field_count: int
+
+
+class Received:
+    """The bytes of a request, not parsed yet: a message takes several times the memory of its bytes."""
+
+    __slots__ = ("_from_string", "_raw", "byte_size")
+
+    def __init__(self, from_string: FromString, raw: bytes) -> None:
+        self._from_string = from_string
+        self._raw = raw
+        self.byte_size = len(raw)
+
+    def parse(self) -> Request | None:
+        """Return the message; None where the bytes are none."""
+        try:
+            message = self._from_string(self._raw)
+        except (DecodeError, RecursionError):
+            return None
+        message.DiscardUnknownFields()
+        # A known message has one length in bytes: only where it differs is there anything to count.
+        unknown = 0 if message.ByteSize() == self.byte_size else _count_unknown(self._from_string(self._raw))
+        return Request(message, unknown)
 
 
 class _Malformed:
@@ -41,7 +64,7 @@ async def _refuse_malformed(request: Any, _: Context) -> AsyncIterator[None]:
 
 
 class SafeRequests(grpc.aio.ServerInterceptor):
-    """Parses requests into Received, or with `unwrap` into the message itself; then a damaged one ends its call."""
+    """Makes requests Received, or with `unwrap` the message itself; then a damaged one ends its call."""
 
     def __init__(self, *, unwrap: bool) -> None:
         self._unwrap = unwrap
@@ -52,31 +75,19 @@ class SafeRequests(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith(_SERVICES):
             return handler  # type: ignore[no-any-return]
-        parse = _parser(handler.request_deserializer)
+        parse = handler.request_deserializer
         if self._unwrap:
             handler = wrap_handler(handler, _refuse_malformed)
-            parse = _unwrapped(parse)
-        return handler._replace(request_deserializer=parse)  # type: ignore[no-any-return]
+            deserialize = _unwrapped(parse)
+        else:
+            deserialize = partial(Received, parse)
+        return handler._replace(request_deserializer=deserialize)  # type: ignore[no-any-return]
 
 
-def _parser(from_string: Callable[[bytes], Message]) -> Callable[[bytes], Received]:
-    def parse(raw: bytes) -> Received:
-        try:
-            message = from_string(raw)
-        except (DecodeError, RecursionError):
-            return Received(None, len(raw))
-        message.DiscardUnknownFields()
-        # A known message has one length in bytes: only where it differs is there anything to count.
-        unknown = 0 if message.ByteSize() == len(raw) else _count_unknown(from_string(raw))
-        return Received(message, len(raw), unknown)
-
-    return parse
-
-
-def _unwrapped(parse: Callable[[bytes], Received]) -> Callable[[bytes], Any]:
+def _unwrapped(from_string: FromString) -> Callable[[bytes], Any]:
     def message(raw: bytes) -> Any:
-        parsed = parse(raw).message
-        return _Malformed() if parsed is None else parsed
+        request = Received(from_string, raw).parse()
+        return _Malformed() if request is None else request.message
 
     return message
 
