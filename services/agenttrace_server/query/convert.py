@@ -137,7 +137,9 @@ def _selection(request: ListRequestT) -> bytes:
 
 def list_runs_response(rows: Sequence[StoredRun], token: str) -> query_service_pb2.ListRunsResponse:
     """Return a chunk of runs."""
-    return query_service_pb2.ListRunsResponse(runs=map(convert_entities.run_summary, rows), next_page_token=token)
+    response = query_service_pb2.ListRunsResponse(next_page_token=token)
+    convert_entities.fill_run_summaries(rows, response.runs)
+    return response
 
 
 def list_steps_responses(page: StepPage, token_of: TokenOf) -> Iterator[query_service_pb2.ListStepsResponse]:
@@ -162,11 +164,11 @@ def list_failures_response(rows: Sequence[StoredFailure], token: str) -> query_s
 def get_run_response(detail: RunDetail, token_of: TokenOf) -> query_service_pb2.GetRunResponse:
     """Return a run in detail, with as many of its first steps as fit."""
     response = query_service_pb2.GetRunResponse(
-        run=convert_entities.run_summary(detail.run),
         failures=map(convert_entities.failure_detail, detail.failures),
         completeness=_completeness(detail),
         steps=map(convert_entities.step, detail.steps.rows),
     )
+    convert_entities.fill_run_summary(detail.run, response.run)
     steps = detail.steps
     while response.ByteSize() > _RESPONSE_BYTES and len(steps.rows) > 1:
         steps = _halves(steps)[0]
@@ -196,11 +198,11 @@ def _halves(page: StepPage) -> tuple[StepPage, StepPage]:
 def watch_response(event: WatchEvent, token: str) -> query_service_pb2.WatchRunsResponse:
     """Return what a watch is told."""
     reason = event.close_reason
-    return query_service_pb2.WatchRunsResponse(
-        runs=map(convert_entities.run_summary, event.runs),
-        resume_token=token,
-        close_reason=f"WATCH_CLOSE_REASON_{reason.value}" if reason else None,
+    response = query_service_pb2.WatchRunsResponse(
+        resume_token=token, close_reason=f"WATCH_CLOSE_REASON_{reason.value}" if reason else None
     )
+    convert_entities.fill_run_summaries(event.runs, response.runs)
+    return response
 
 
 def list_failure_codes_response(

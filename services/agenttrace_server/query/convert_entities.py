@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 from uuid import UUID
 
 from agenttrace.v1 import failure_pb2, run_pb2, step_pb2
-from agenttrace_server.query.convert_fields import Enum, duration_to_message, time_to_message
+from agenttrace_server.query.convert_fields import Enum, duration_to_message, fill_time, time_to_message
 from agenttrace_server.query.convert_filters import FAILURE_TYPE, RUN_STATUS, STEP_STATUS, STEP_TYPE
 from agenttrace_server.read_records import CatalogueEntry, Scalar, StoredFailure, StoredRun, StoredStep
 
@@ -14,45 +15,61 @@ _TOKEN_SEMANTICS = Enum(step_pb2.InputTokenSemantics, "INPUT_TOKEN_SEMANTICS_")
 _INT64 = range(-(2**63), 2**63)
 
 
-def run_summary(row: StoredRun) -> run_pb2.RunSummary:
-    """Return a run with its counts."""
-    return run_pb2.RunSummary(
-        run=_run(row),
-        step_count=row.step_count,
-        failed_step_count=row.failed_step_count,
-        retry_count=row.retry_count,
-        failure_count=row.failure_count,
-        failure_types=[FAILURE_TYPE.number(name) for name in row.failure_types],
-        failure_codes=row.failure_codes,
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cache_read_tokens=row.cache_read_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        reasoning_tokens=row.reasoning_tokens,
-        cost_micro_usd=row.cost_micro_usd,
-        create_time=time_to_message(row.create_time),
-        update_time=time_to_message(row.update_time),
-    )
+class RunSummaries(Protocol):
+    """A message's repeated field of runs."""
+
+    def add(self) -> run_pb2.RunSummary:
+        """Append an empty message and return it."""
 
 
-def _run(row: StoredRun) -> run_pb2.Run:
-    return run_pb2.Run(
-        run_id=str(row.run_id),
-        agent_id=row.agent_id or "",
-        agent_version=row.agent_version or "",
-        environment=row.environment,
-        status=RUN_STATUS.number(row.status),
-        start_time=time_to_message(row.start_time),
-        end_time=time_to_message(row.end_time),
-        heartbeat_time=time_to_message(row.heartbeat_time),
-        lease_duration=duration_to_message(row.lease_duration),
-        session_id=row.session_id or "",
-        user_key=row.user_key or "",
-        parent_run_id=_uuid(row.parent_run_id),
-        tags=row.tags,
-        attributes=_attributes(row.attributes),
-        expected_step_count=row.expected_step_count,
-    )
+def fill_run_summaries(rows: Iterable[StoredRun], summaries: RunSummaries) -> None:
+    """Add runs with their counts. In place, for a listing has many and a message made beside it is copied into it."""
+    for row in rows:
+        fill_run_summary(row, summaries.add())
+
+
+def fill_run_summary(row: StoredRun, summary: run_pb2.RunSummary) -> None:
+    """Tell a run with its counts in an empty message."""
+    _fill_run(row, summary.run)
+    summary.step_count = row.step_count
+    summary.failed_step_count = row.failed_step_count
+    summary.retry_count = row.retry_count
+    summary.failure_count = row.failure_count
+    if row.failure_count:
+        summary.failure_types.extend(FAILURE_TYPE.number(name) for name in row.failure_types)
+        summary.failure_codes.extend(row.failure_codes)
+    summary.input_tokens = row.input_tokens
+    summary.output_tokens = row.output_tokens
+    summary.cache_read_tokens = row.cache_read_tokens
+    summary.cache_write_tokens = row.cache_write_tokens
+    summary.reasoning_tokens = row.reasoning_tokens
+    summary.cost_micro_usd = row.cost_micro_usd
+    fill_time(row.create_time, summary.create_time)
+    fill_time(row.update_time, summary.update_time)
+
+
+def _fill_run(row: StoredRun, run: run_pb2.Run) -> None:
+    run.run_id = str(row.run_id)
+    run.agent_id = row.agent_id or ""
+    run.agent_version = row.agent_version or ""
+    run.environment = row.environment
+    run.status = RUN_STATUS.number(row.status)
+    fill_time(row.start_time, run.start_time)
+    if row.end_time:
+        fill_time(row.end_time, run.end_time)
+    if row.heartbeat_time:
+        fill_time(row.heartbeat_time, run.heartbeat_time)
+    if (lease := duration_to_message(row.lease_duration)) is not None:
+        run.lease_duration.CopyFrom(lease)
+    run.session_id = row.session_id or ""
+    run.user_key = row.user_key or ""
+    run.parent_run_id = _uuid(row.parent_run_id)
+    if row.tags:
+        run.tags.extend(row.tags)
+    for key, value in row.attributes.items():
+        run.attributes[key].CopyFrom(_attribute(value))
+    if row.expected_step_count is not None:
+        run.expected_step_count = row.expected_step_count
 
 
 def step(row: StoredStep) -> step_pb2.Step:

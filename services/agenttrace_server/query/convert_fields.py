@@ -15,7 +15,6 @@ from agenttrace_server import limits
 from agenttrace_server.query.violations import Violations
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _NANOS_PER_MICRO = 1000
 _TIME = "must be a time in the years 1 to 9999"
 _DURATION = "must be a duration of 0 to 10,000 years"
@@ -73,8 +72,16 @@ def time_to_message(value: datetime | None) -> Timestamp | None:
     """Return a time as a message, None where there is none."""
     if value is None:
         return None
-    micros = (value - _EPOCH) // _MICROSECOND
-    return Timestamp(seconds=micros // 10**6, nanos=micros % 10**6 * _NANOS_PER_MICRO)
+    message = Timestamp()
+    fill_time(value, message)
+    return message
+
+
+def fill_time(value: datetime, message: Timestamp) -> None:
+    """Tell a time in an empty message."""
+    since = value - _EPOCH
+    message.seconds = since.days * 86400 + since.seconds
+    message.nanos = since.microseconds * _NANOS_PER_MICRO
 
 
 def duration_to_message(value: timedelta | None) -> Duration | None:

@@ -29,10 +29,10 @@ class Listing(NamedTuple):
 
 
 class PageTokens:
-    """Turns positions into tokens and back."""
+    """Turns positions into tokens and back. `keys`: the one that signs, and the one before it while it is replaced."""
 
-    def __init__(self, key: bytes) -> None:
-        self._signer = Signer(key)
+    def __init__(self, *keys: bytes) -> None:
+        self._signer = Signer(*keys)
 
     def encode(self, listing: Listing, position: tuple[Any, ...] | None) -> str:
         """Return the token of a position, the empty one at the end of the listing."""

@@ -18,8 +18,8 @@ class ResumeTokens:
     `keep`: how old a position may be. Changes must be kept longer, by the time that a transaction may take.
     """
 
-    def __init__(self, key: bytes, *, keep: timedelta, clock: Callable[[], float] = time.time) -> None:
-        self._signer = Signer(key)
+    def __init__(self, *keys: bytes, keep: timedelta, clock: Callable[[], float] = time.time) -> None:
+        self._signer = Signer(*keys)
         self._keep_seconds = keep.total_seconds()
         self._clock = clock
 

@@ -19,28 +19,34 @@ Value = int | str | None
 
 
 class Signer:
-    """Packs values into text that only this key can have made, for one purpose."""
+    """Packs values into text that only these keys can have made, for one purpose.
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    The first key signs; those behind it were the first before, and what they signed still counts.
+    """
+
+    def __init__(self, *keys: bytes) -> None:
+        self._keys = keys
 
     def pack(self, purpose: bytes, values: Sequence[Value]) -> str:
         """Return the values as text for URLs."""
         payload = json.dumps(values, separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(_VERSION + self._mac(purpose, payload) + payload).rstrip(b"=").decode()
+        return (
+            base64.urlsafe_b64encode(_VERSION + _mac(self._keys[0], purpose, payload) + payload).rstrip(b"=").decode()
+        )
 
     def unpack(self, purpose: bytes, text: str) -> list[Value]:
         """Return the values; ValueError unless `pack` made exactly this text for this purpose."""
         raw = _decode(text)
         version, mac, payload = raw[:1], raw[1 : 1 + _MAC_BYTES], raw[1 + _MAC_BYTES :]
-        if version != _VERSION or not hmac.compare_digest(mac, self._mac(purpose, payload)):
+        if version != _VERSION or not any(hmac.compare_digest(mac, _mac(key, purpose, payload)) for key in self._keys):
             raise ValueError
         values: list[Value] = json.loads(payload)
         return values
 
-    def _mac(self, purpose: bytes, payload: bytes) -> bytes:
-        # The purpose is hashed to a fixed length: no purpose and payload can stand for another pair.
-        return hmac.digest(self._key, _VERSION + hashlib.sha256(purpose).digest() + payload, hashlib.sha256)
+
+def _mac(key: bytes, purpose: bytes, payload: bytes) -> bytes:
+    # The purpose is hashed to a fixed length: no purpose and payload can stand for another pair.
+    return hmac.digest(key, _VERSION + hashlib.sha256(purpose).digest() + payload, hashlib.sha256)
 
 
 def _decode(text: str) -> bytes:
