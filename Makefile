@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
 
-.PHONY: help setup demo up test bench lint types generate verify-generated buf seed lock schema configuration format clean
+.PHONY: help setup demo up test bench lint types generate verify-generated buf seed lock schema configuration pictures format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,13 +63,16 @@ verify-generated: setup ## Check that what is generated is what proto/ gives
 schema: setup ## Write db/schema.sql from the migrations
 	$(BIN)/python db/snapshot.py
 
-configuration: setup ## Write docs/configuration.md and .env.example from the server's settings
+configuration: setup ## Write docs/configuration.md, .env.example and docs/exception-codes.md from the code
 	$(BIN)/python docs/generate.py
+
+pictures: setup ## Draw docs/images: the views of the command line
+	$(BIN)/python -m docs.pictures
 
 lock: ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-package agenttrace-client --no-emit-package agenttrace-server \
-	  --extra dev --extra cli pyproject.toml clients/python/pyproject.toml -o $(LOCK)
+	  --extra dev --extra cli --extra parquet pyproject.toml clients/python/pyproject.toml -o $(LOCK)
 
 clean: ## Remove what the tasks above made
 	rm -rf .venv .venv-generate build .mypy_cache .pytest_cache .ruff_cache .hypothesis

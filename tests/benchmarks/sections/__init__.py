@@ -7,7 +7,7 @@ from typing import Protocol
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
-from benchmarks.sections import growth, ingest, latency, memory, reads, resend, sdk
+from benchmarks.sections import growth, ingest, latency, memory, reads, resend, sdk, sdk_delivery
 
 
 class Section(Protocol):
@@ -27,4 +27,5 @@ SECTIONS: Mapping[str, Section] = {
     "reads": reads,
     "growth": growth,
     "sdk": sdk,
+    "sdk_delivery": sdk_delivery,
 }

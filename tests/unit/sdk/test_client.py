@@ -7,8 +7,10 @@ import grpc
 import pytest
 
 import agenttrace
+from agenttrace.listing import LISTING_TRIES
 from agenttrace.v1 import failure_pb2, run_pb2, step_pb2
 from agenttrace.v1 import query_service_pb2 as query
+from agenttrace.watching import Told
 from unit.sdk.recording_server import RUN_ID, refuse
 
 
@@ -169,6 +171,50 @@ def test_a_watch_whose_token_is_no_longer_kept_says_so(client, query_service):
         next(client.watch(resume_token="9"))
 
     assert failed.value.reason == "RESUME_TOKEN_EXPIRED"
+
+
+def test_both_clients_take_the_same_arguments():
+    from inspect import signature
+
+    from agenttrace import AsyncQueryClient, QueryClient
+
+    calls = [name for name, value in vars(QueryClient).items() if callable(value) and not name.startswith("_")]
+    assert calls == [name for name, value in vars(AsyncQueryClient).items() if callable(value) and name[0] != "_"]
+    for name in ["__init__", *calls]:
+        ours, theirs = signature(getattr(QueryClient, name)), signature(getattr(AsyncQueryClient, name))
+        assert list(ours.parameters.values()) == list(theirs.parameters.values())
+
+
+def test_a_listing_that_ends_for_a_reason_of_the_servers_is_not_tried_again(client, query_service):
+    query_service.refusal = (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
+
+    with pytest.raises(agenttrace.InvalidRequestError):
+        client.runs(page_token="x").page()
+
+    assert len(query_service.requests) == 1
+
+
+def test_a_listing_gives_up_a_server_that_stays_away(client, query_service, monkeypatch):
+    """After as many tries in a row without progress; what came before is the caller's."""
+    monkeypatch.setattr("agenttrace.listing._LONGEST_SECONDS", 0.01)
+    query_service.runs = summaries(9)
+    query_service.break_after = [1] + [0] * LISTING_TRIES
+    found: list[str] = []
+
+    with pytest.raises(agenttrace.UnavailableError):
+        found.extend(summary.run.run_id for summary in client.runs())
+
+    assert found == ["run-0", "run-1"]
+    assert len(query_service.requests) == 1 + LISTING_TRIES
+
+
+def test_what_a_watch_tells_again_unchanged_is_told_once():
+    told = Told(most=2)
+    first, second, third = summaries(3)
+    changed = run_pb2.RunSummary(run=first.run, step_count=1)
+
+    assert [told.is_news(run) for run in (first, first, changed, changed, first)] == [True, False, True, False, True]
+    assert [told.is_news(run) for run in (second, third, first)] == [True, True, True], "the oldest is forgotten"
 
 
 def test_every_error_of_the_package_is_in_its_tree():

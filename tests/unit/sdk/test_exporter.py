@@ -46,7 +46,7 @@ def test_a_flush_returns_what_became_of_everything(double):
 def test_nothing_recorded_starts_no_thread(double):
     double.exporter.flush(0.1)
 
-    assert double.exporter._thread is None
+    assert not double.exporter._delivery.started
 
 
 def test_batches_are_bounded_by_number(double):
@@ -124,6 +124,16 @@ def test_a_wrong_key_may_become_right(double, monkeypatch):
     double.answers = [UnauthenticatedError("who?")] * 8
 
     assert record(double).flush(5).accepted == 3
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "ABORTED", "UNIMPLEMENTED"])
+def test_a_stream_that_was_reset_is_no_fault_and_is_sent_again_however_often(double, monkeypatch, status):
+    monkeypatch.setattr("agenttrace.backoff._FIRST_SECONDS", 0.001)
+    error = ServerError("reset")
+    error.status = status
+    double.answers = [error] * 9
+
+    assert record(double).flush(5) == agenttrace.Receipt(sent=3, accepted=3)
 
 
 def test_the_wait_grows_and_honours_what_the_server_asks():

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import agenttrace
-from agenttrace.transport import is_loopback
+from agenttrace.channel import is_loopback
 
 
 def modules_after(code):

@@ -121,8 +121,17 @@ def test_ids_and_times_can_be_told(tracer, double):
     assert double.end.end_time.ToNanoseconds() - double.end.start_time.ToNanoseconds() == 2_000_000_000
 
 
-@pytest.mark.parametrize("facts", [{"run_id": "42"}, {"start_time": START.replace(tzinfo=None)}, {"parent": "x"}])
-def test_an_id_that_is_no_uuid_and_a_time_without_a_zone_are_refused(tracer, facts):
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"run_id": "42"},
+        {"start_time": START.replace(tzinfo=None)},
+        {"parent": "x"},
+        {"lease_seconds": 59},
+        {"lease_seconds": 604_801},
+    ],
+)
+def test_an_id_a_time_or_a_lease_that_is_not_of_its_form_is_refused(tracer, facts):
     with pytest.raises(agenttrace.InvalidValueError):
         tracer.run(**facts)
 

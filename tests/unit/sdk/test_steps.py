@@ -170,6 +170,45 @@ def test_the_failure_of_an_outer_step_names_the_inner_one_as_its_cause(tracer, d
     assert outer.step_id == double.step("outer").step_id
 
 
+def test_the_failure_around_a_group_of_tasks_names_the_task_that_failed_first(tracer, double):
+    async def fail():
+        async with agenttrace.step("tool", "failing"):
+            raise TimeoutError
+
+    async def wait():
+        async with agenttrace.step("tool", "cancelled_by_it"):
+            await asyncio.sleep(60)
+
+    async def agent():
+        async with tracer.run() as run, run.step("plan", "fan_out"), asyncio.TaskGroup() as group:
+            group.create_task(wait())
+            group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup):
+        asyncio.run(agent())
+
+    failures = {failure.step_id: failure for failure in double.failures}
+    failing, outer = (failures[double.step(name).step_id] for name in ("failing", "fan_out"))
+    assert {failure.code for failure in failures.values()} == {"timeout", "cancelled"}
+    assert (outer.code, outer.caused_by_failure_id) == ("timeout", failing.failure_id)
+    assert double.end.status == run_pb2.RUN_STATUS_FAILURE
+
+
+def test_the_statuses_that_an_exception_carries_are_told_with_its_failure(tracer, double):
+    refused = type("Refused", (Exception,), {"status_code": 429, "__module__": "somewhere"})
+    with tracer.run() as run:
+        with pytest.raises(refused), run.step("model", "answer"):
+            raise refused
+        with pytest.raises(refused), run.step("model", "answer") as step:  # noqa: PT012
+            step.set(http_status=503)  # what the host tells counts
+            raise refused
+
+    assert [(failure.code, failure.http_status) for failure in double.failures] == [
+        ("rate_limited", 429),
+        ("rate_limited", 503),
+    ]
+
+
 def test_another_exception_later_is_not_said_to_be_caused_by_a_handled_one(tracer, double):
     with tracer.run() as run, pytest.raises(ValueError), run.step("plan", "outer"):  # noqa: PT011, PT012
         with suppress(KeyError), run.step("tool", "handled"):
@@ -211,6 +250,20 @@ def test_a_decorated_function_is_a_step_by_its_own_name(tracer, double):
 
     assert asyncio.run(agent()) == (2, "found", ["a", "b"])
     assert sorted(step.name for step in double.steps) == ["articles", "search_orders", "stream"]
+
+
+def test_a_decorated_function_tells_more_about_its_step(tracer, double):
+    @agenttrace.step("model")
+    def answer():
+        agenttrace.current_step().usage(input_tokens=5).set(cached=True)
+
+    with tracer.run():
+        answer()
+        agenttrace.current_step().set(cached=True).fail("timeout")  # in no step: nothing is told
+    agenttrace.current_step().usage(input_tokens=7)
+
+    assert double.step("answer").model.usage.input_tokens == 5
+    assert double.end.status == run_pb2.RUN_STATUS_SUCCESS
 
 
 def test_a_step_of_a_run_decorates_too_and_each_call_is_its_own_step(tracer, double):

@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agenttrace.async_client import AsyncQueryClient
     from agenttrace.attempts import Attempt, Attempts
     from agenttrace.client import QueryClient
-    from agenttrace.current import step
+    from agenttrace.current import current_step, step
     from agenttrace.errors import (
         AgentTraceError,
         CallError,
@@ -27,19 +28,23 @@ if TYPE_CHECKING:
     )
     from agenttrace.exporter import Exporter
     from agenttrace.ids import user_key
+    from agenttrace.propagating import propagate
     from agenttrace.receipt import Receipt
     from agenttrace.runs import Run
     from agenttrace.scope import current_run
     from agenttrace.steps import Step
     from agenttrace.tracer import Tracer
+    from agenttrace.wrapping import wrap
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AsyncQueryClient": "async_client",
     "Attempt": "attempts",
     "Attempts": "attempts",
     "QueryClient": "client",
     "current_run": "scope",
+    "current_step": "current",
     "step": "current",
     "AgentTraceError": "errors",
     "CallError": "errors",
@@ -56,14 +61,17 @@ _HOME = {
     "UnavailableError": "errors",
     "Exporter": "exporter",
     "user_key": "ids",
+    "propagate": "propagating",
     "Receipt": "receipt",
     "Run": "runs",
     "Step": "steps",
     "Tracer": "tracer",
+    "wrap": "wrapping",
 }
 
 __all__ = [
     "AgentTraceError",
+    "AsyncQueryClient",
     "Attempt",
     "Attempts",
     "CallError",
@@ -86,8 +94,11 @@ __all__ = [
     "UnavailableError",
     "__version__",
     "current_run",
+    "current_step",
+    "propagate",
     "step",
     "user_key",
+    "wrap",
 ]
 
 

@@ -14,14 +14,13 @@ ErrorClasses = type[BaseException] | tuple[type[BaseException], ...]
 
 
 class Attempts:
-    """Iterates over attempts until one succeeds or the last has failed; see Run.attempts."""
+    """Iterates, with `for` or `async for`, until an attempt succeeds or the last has failed; see Run.attempts."""
 
     def __init__(self, open_step: Callable[[], Step], retry_on: ErrorClasses, max_attempts: int) -> None:
         self._open_step = open_step
         self._retry_on = retry_on
         self._max_attempts = max(1, max_attempts)
         self._latest: Attempt | None = None
-        self._first_id = 0
 
     def __iter__(self) -> Self:
         return self
@@ -30,13 +29,22 @@ class Attempts:
         latest = self._latest
         if latest is not None and (latest.is_last or not latest.failed):
             raise StopIteration
-        number = 1 if latest is None else latest.number + 1
         step = self._open_step()
-        step.attempt = number
-        step.retry_of = self._first_id
-        self._first_id = self._first_id or step.id
-        self._latest = Attempt(step, self._retry_on, is_last=number == self._max_attempts)
+        if latest is not None:
+            step.repeats(latest.step.work)
+        step.to_repeat, step.failed_inside = (latest.step.failed_inside if latest else None), {}
+        number = 1 if latest is None else latest.number + 1
+        self._latest = Attempt(step, number, self._retry_on, is_last=number == self._max_attempts)
         return self._latest
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Attempt:
+        try:
+            return self.__next__()
+        except StopIteration:
+            raise StopAsyncIteration from None
 
 
 class Attempt:
@@ -44,19 +52,22 @@ class Attempt:
 
     An exception of `retry_on` makes the step an error and is caught, so that the loop goes on; that
     of the last attempt, and any other, goes on untouched. An attempt that ended in `step.fail()` is
-    followed by the next, too.
+    followed by the next, too. What failed inside of it and is done again inside of the next, by a step
+    of the same type and name, is a next attempt as well.
+
+    Attributes:
+        step: The step.
+        number: Which attempt of this loop it is, from 1.
+        is_last: Whether no other follows if it fails.
+        failed: Whether it has failed.
     """
 
-    def __init__(self, step: Step, retry_on: ErrorClasses, *, is_last: bool) -> None:
+    def __init__(self, step: Step, number: int, retry_on: ErrorClasses, *, is_last: bool) -> None:
         self.step = step
+        self.number = number
         self.is_last = is_last
         self.failed = False
         self._retry_on = retry_on
-
-    @property
-    def number(self) -> int:
-        """Which attempt this is, from 1."""
-        return self.step.attempt
 
     def __enter__(self) -> Step:
         return self.step.__enter__()

@@ -19,6 +19,17 @@ _LONGEST_SECONDS = 30.0
 _TRIES_AT_FAULTS = 5
 
 
+_PASSING = (
+    UnavailableError,
+    DeadlineExceededError,
+    UnauthenticatedError,
+    PermissionDeniedError,
+    RateLimitedError,
+)
+# A server or proxy that ends, resets the stream: CANCELLED. One that is not yet ours: UNIMPLEMENTED.
+_PASSING_STATUSES = frozenset({"CANCELLED", "ABORTED", "UNIMPLEMENTED"})
+
+
 class Verdict(enum.Enum):
     """What to do with a batch whose call failed."""
 
@@ -44,8 +55,7 @@ class Backoff:
             return self._give_up()
         if isinstance(error, RateLimitedError) and error.retry_after_seconds is None:
             return self._give_up()
-        passing = (UnavailableError, DeadlineExceededError, UnauthenticatedError, PermissionDeniedError)
-        if isinstance(error, (*passing, RateLimitedError)) or getattr(error, "status", "") == "UNIMPLEMENTED":
+        if isinstance(error, _PASSING) or getattr(error, "status", "") in _PASSING_STATUSES:
             return Verdict.WAIT
         self._faults += 1
         return self._give_up() if self._faults >= _TRIES_AT_FAULTS else Verdict.WAIT

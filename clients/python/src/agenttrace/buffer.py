@@ -46,9 +46,9 @@ class Buffer:
         return self._put_count - self._settled_count
 
     @property
-    def closed(self) -> bool:
-        """Whether it takes no more items."""
-        return self._closed
+    def is_over(self) -> bool:
+        """Whether it takes no more items and all were taken."""
+        return self._closed and not self._items
 
     def put(self, item: Item, size: int, *companions: tuple[Item, int], is_run: bool = False) -> bool:
         """Append an item and what must not be parted from it; return False, and take none, where full."""

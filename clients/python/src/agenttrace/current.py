@@ -1,19 +1,19 @@
-"""`agenttrace.step`: a step of the current run."""
+"""`agenttrace.step`, a step of the current run, and `agenttrace.current_step`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from agenttrace.decorating import Decorated, decorate
+from agenttrace.decorating import Decorated, decorate, name_of
 from agenttrace.disabled import NO_STEP
 from agenttrace.notices import Notices
-from agenttrace.scope import current_run
+from agenttrace.scope import ENCLOSING, current_run
+from agenttrace.steps import Step
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.facts import StepFacts, StepTypeName
-    from agenttrace.steps import Step
 
 _notices = Notices()
 
@@ -25,6 +25,15 @@ def step(type: StepTypeName, name: str = "", **facts: Unpack[StepFacts]) -> Curr
     code runs and nothing is recorded; that is warned of once.
     """
     return CurrentStep(type, name, facts)
+
+
+def current_step() -> Step:
+    """Return the step that the calling code is in, to tell more about it: for decorated and wrapped functions.
+
+    Outside of any step it returns one that does nothing.
+    """
+    scope = ENCLOSING.get()
+    return scope if isinstance(scope, Step) else NO_STEP
 
 
 class CurrentStep:
@@ -57,8 +66,12 @@ class CurrentStep:
 
     def __call__(self, function: Decorated) -> Decorated:
         """Return the function with each call in a step of its own."""
-        name = self._name or getattr(function, "__name__", "")
+        name = self._name or name_of(function)
         return decorate(function, lambda: self._open(name))
+
+    def another(self) -> Step:
+        """Return a new step of the run that is current now, to be entered."""
+        return self._open(self._name)
 
     def _open(self, name: str) -> Step:
         run = current_run()

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import atexit
 import os
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from agenttrace.buffer import Buffer
+from agenttrace.delivery import Delivery
 from agenttrace.heartbeats import Heartbeats
+from agenttrace.intake import Intake
 from agenttrace.notices import Notices
 from agenttrace.receipt import Ledger, Receipt
 from agenttrace.transport import GrpcSender
-from agenttrace.uploader import Send, Uploader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agenttrace.failures import FailureRecord
     from agenttrace.runs import Run
+    from agenttrace.spool import Spool
     from agenttrace.steps import Step
+    from agenttrace.uploader import Send
     from agenttrace.v1 import run_pb2
 
 DEFAULT_ENDPOINT = "127.0.0.1:50051"
@@ -31,6 +34,9 @@ _STEP_BYTES = 700
 _ATTRIBUTE_BYTES = 100
 _FAILURE_BYTES = 400
 _RUN_BYTES = 1_000
+
+# How long a fork waits for an upload, and for a disk, at most.
+_FORK_SECONDS = 1.0
 
 _live: WeakSet[Exporter] = WeakSet()
 
@@ -46,7 +52,8 @@ class Bounds:
         delay_seconds: How long the first item of a batch waits for more.
         timeout_seconds: How long one upload may take.
         heartbeat_seconds: How often an open run says that it is alive.
-        exit_seconds: How long the process's exit waits for what is not delivered.
+        exit_seconds: How long the process's exit, or SIGTERM, waits for what is not delivered.
+        spool_max_bytes: How much the spool's directory holds, about; beyond it the oldest is dropped.
     """
 
     max_items: int = 50_000
@@ -56,13 +63,17 @@ class Bounds:
     timeout_seconds: float = 30.0
     heartbeat_seconds: float = 60.0
     exit_seconds: float = 5.0
+    spool_max_bytes: int = 256 * 1024 * 1024
 
 
 class Exporter:
     """Delivers to the ingest service; never blocks its caller and never raises.
 
-    Its thread starts with the first item and starts anew in a forked child, which does not send what
+    Its threads start with the first item and start anew in a forked child, which does not send what
     its parent had waiting. `send` takes the place of the network in tests.
+
+    With a spool directory what is recorded is on disk within `delay_seconds`, or once flush() or close()
+    returns, and is sent from there; what a process leaves there the next one sends.
     """
 
     def __init__(
@@ -71,14 +82,18 @@ class Exporter:
         *,
         endpoint: str = DEFAULT_ENDPOINT,
         api_key: str = "",
+        spool_directory: str | Path | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self._send = send or GrpcSender(endpoint, api_key)
+        self._spool_directory = spool_directory
         self._bounds = bounds or Bounds()
         self.notices = Notices()
         self.ledger = Ledger()
         self._begin()
         _live.add(self)
+        if self._spool and self._spool.has_left:
+            self._delivery.start()
 
     def record_step(self, step: Step) -> None:
         """Take a step that has ended, together with its failure."""
@@ -86,22 +101,22 @@ class Exporter:
         companions = () if step.failure is None else ((step.failure, _FAILURE_BYTES),)
         if not self._buffer.put(step, size, *companions):
             self._drop(1 + len(companions))
-        elif self._thread is None:
-            self._start()
+        elif not self._delivery.started:
+            self._delivery.start()
 
     def record_failure(self, failure: FailureRecord) -> None:
         """Take a failure of a run as a whole."""
         if not self._buffer.put(failure, _FAILURE_BYTES):
             self._drop(1)
-        elif self._thread is None:
-            self._start()
+        elif not self._delivery.started:
+            self._delivery.start()
 
     def record_run(self, message: run_pb2.Run) -> None:
         """Take a message about a run. For these some room is kept when the queue is full."""
         if not self._buffer.put(message, _RUN_BYTES, is_run=True):
             self._drop(1)
-        elif self._thread is None:
-            self._start()
+        elif not self._delivery.started:
+            self._delivery.start()
 
     def keep_alive(self, run: Run) -> None:
         """Say from time to time that a run is alive."""
@@ -113,23 +128,22 @@ class Exporter:
 
     def receipt(self) -> Receipt:
         """Return what has become of everything recorded so far."""
-        return self.ledger.receipt(pending=self._buffer.pending)
+        return self.ledger.receipt(pending=self._buffer.pending, **self._delivery.measured)
 
     def flush(self, timeout_seconds: float = 10.0) -> Receipt:
         """Wait until everything recorded so far is acknowledged, or for the timeout; return the receipt."""
+        deadline = time.monotonic() + timeout_seconds
         self._buffer.flush(timeout_seconds)
+        self._delivery.flush(deadline)
         return self.receipt()
 
     def close(self, timeout_seconds: float = 5.0) -> Receipt:
-        """Deliver what waits, for at most so many seconds, and end the thread; return the receipt.
+        """Deliver what waits, for at most so many seconds, and end the threads; return the receipt.
 
         What is recorded afterwards is dropped and counted. Closing again does nothing.
         """
         self._buffer.close()
-        thread = self._thread
-        if thread is not None and thread.is_alive():
-            self._uploader.stop(timeout_seconds)
-            thread.join(timeout_seconds + 0.5)
+        self._delivery.stop(time.monotonic() + timeout_seconds)
         if isinstance(self._send, GrpcSender):
             self._send.close()
         left = self._buffer.pending
@@ -137,41 +151,85 @@ class Exporter:
             self.notices.each_minute("delivery", "agenttrace: closed with %d items not delivered", left)
         return self.receipt()
 
+    def before_fork(self) -> None:
+        """Wait until no thread is in a call or in the spool's database: the child would find their locks held."""
+        if isinstance(self._send, GrpcSender):
+            self._send.before_fork(_FORK_SECONDS)
+        self._paused = bool(self._spool and self._spool.lock.acquire(timeout=_FORK_SECONDS))
+
+    def after_fork(self) -> None:
+        """Go on in the parent."""
+        if self._spool and self._paused:
+            self._spool.lock.release()
+        self._paused = False
+        if isinstance(self._send, GrpcSender):
+            self._send.after_fork()
+
     def start_over(self) -> None:
         """Begin anew in a forked child: nothing of the parent's is sent here."""
+        if isinstance(self._send, GrpcSender):
+            self._send.start_over()
         # Locks may be held by threads that the child has not, so each is made anew.
         self.notices.start_over()
         self.ledger.start_over()
+        self._delivery.leave_to_parent()
         self._begin()
 
     def _begin(self) -> None:
         bounds = self._bounds
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._paused = False
         self._buffer = Buffer(bounds.max_items, bounds.max_bytes, bounds.batch_items, bounds.delay_seconds)
         self._heartbeats = Heartbeats(
             bounds.heartbeat_seconds, lambda run, now: self.record_run(run.messages.heartbeat(now))
         )
-        self._uploader = Uploader(
-            self._buffer, self._send, self.ledger, self.notices, self._heartbeats, bounds.timeout_seconds
+        self._spool: Spool | None = self._open_spool()
+        intake = Intake(self._buffer, self._heartbeats, self.ledger, self.notices)
+        self._delivery: Delivery = Delivery(
+            intake, self._send, self.ledger, self.notices, bounds.timeout_seconds, self._spool
         )
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._uploader.run, name="agenttrace-exporter", daemon=True)
-                with suppress(RuntimeError):  # too late in the life of the process to start one
-                    self._thread.start()
+    def _open_spool(self) -> Spool | None:
+        if not self._spool_directory:
+            return None
+        try:
+            from agenttrace.spool import Spool  # noqa: PLC0415 # sqlite3 costs milliseconds, and some Pythons have none
+        except ImportError:
+            self.notices.once("spool", "agenttrace: this Python has no sqlite3; nothing is spooled")
+            return None
+        return Spool(self._spool_directory, self._bounds.spool_max_bytes)
 
     def _drop(self, items: int) -> None:
         self.ledger.add(dropped=items)
-        self.notices.each_minute("dropped", "agenttrace: the queue is full or closed; %d items dropped", items)
+        # Of the same kind as a failed upload: an outage warns once a minute.
+        self.notices.each_minute("delivery", "agenttrace: the queue is full or closed; %d items dropped", items)
 
 
-def _close_all() -> None:
-    until = time.monotonic() + max((exporter._bounds.exit_seconds for exporter in _live), default=0.0)
+def close_all() -> None:
+    """Close every exporter of the process within the longest exit_seconds."""
+    until = time.monotonic() + _exit_seconds()
     for exporter in list(_live):
         exporter.close(max(0.0, until - time.monotonic()))
+
+
+def flush_all() -> None:
+    """Flush every exporter of the process within the longest exit_seconds."""
+    until = time.monotonic() + _exit_seconds()
+    for exporter in list(_live):
+        exporter.flush(max(0.0, until - time.monotonic()))
+
+
+def _exit_seconds() -> float:
+    return max((exporter._bounds.exit_seconds for exporter in _live), default=0.0)
+
+
+def _before_fork() -> None:
+    for exporter in list(_live):
+        exporter.before_fork()
+
+
+def _after_fork() -> None:
+    for exporter in list(_live):
+        exporter.after_fork()
 
 
 def _start_all_over() -> None:
@@ -179,5 +237,5 @@ def _start_all_over() -> None:
         exporter.start_over()
 
 
-atexit.register(_close_all)
-os.register_at_fork(after_in_child=_start_all_over)
+atexit.register(close_all)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_start_all_over)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agenttrace.classify import class_name, grpc_status_of, http_status_of
 from agenttrace.ids import new_id, uuid_number
 from agenttrace.times import nanoseconds
 
 if TYPE_CHECKING:
+    from agenttrace.classify import Classifier
     from agenttrace.facts import FailureFacts
     from agenttrace.guard import Guard
     from agenttrace.v1.failure_pb2 import FailureType
@@ -42,6 +44,22 @@ class FailureRecord:
         self.retryable: bool | None = None
         self.caused_by = 0
         self.occur_ns = 0
+
+
+def failure_of(error: BaseException, failure_type: FailureType, classifier: Classifier) -> FailureRecord:
+    """Return the failure that an exception is: its code and class, never its text; see add_statuses."""
+    failure = FailureRecord(failure_type, classifier.code(error))
+    failure.id = new_id()
+    failure.exception_type = class_name(type(error))
+    return failure
+
+
+def add_statuses(failure: FailureRecord, error: BaseException) -> None:
+    """Give a failure the statuses that its exception carries, where none was told."""
+    if failure.http_status is None:
+        failure.http_status = http_status_of(error)
+    if failure.grpc_status is None:
+        failure.grpc_status = grpc_status_of(error)
 
 
 def make_failure(failure_type: FailureType, code: str, facts: FailureFacts, guard: Guard) -> FailureRecord:

@@ -1,4 +1,4 @@
-"""The boundary at the call site: what is no token, number or truth value goes no further.
+"""The boundary at the call site: what is no token, number or truth value, or looks secret, goes no further.
 
 The server checks the same rules, from the same table (limits.json); here they keep content off the
 wire. A refused value is left out and counted; the agent goes on. Nothing here raises.
@@ -73,7 +73,7 @@ class Guard:
     def refuse_name(self, field: str, consequence: str) -> None:
         """Count and warn of a name that is no token."""
         self._ledger.add(refused_names=1)
-        text = "agenttrace: a %s is no token (letters, digits, ._:/@+|- and at most 128): %s"
+        text = "agenttrace: a %s is no token (letters, digits, ._:/@+|- and at most 128) or looks like a secret: %s"
         self._notices.once(f"name:{field}", text, field, consequence)
 
     def refuse_facts(self, count: int) -> None:
@@ -82,5 +82,5 @@ class Guard:
         self._notices.once(
             "facts",
             "agenttrace: attributes or facts were left out: they are no token, number or truth value, "
-            "are out of range, or their key names content",
+            "are out of range, look like a secret, or their key names content",
         )

@@ -25,7 +25,8 @@ class Heartbeats:
     def __init__(self, interval_seconds: float, beat: Callable[[Run, int], None]) -> None:
         self._interval_seconds = interval_seconds
         self._beat = beat
-        self._lock = threading.Lock()
+        # Reentrant, as a signal handler of the host may open or end a run, too.
+        self._lock = threading.RLock()
         self._due: WeakKeyDictionary[Run, float] = WeakKeyDictionary()
 
     def add(self, run: Run) -> None:

@@ -16,7 +16,8 @@ class Notices:
 
     def start_over(self) -> None:
         """Forget what was warned of, with a lock that nobody holds."""
-        self._lock = threading.Lock()
+        # Reentrant, as a signal handler of the host may record, too.
+        self._lock = threading.RLock()
         self._next: dict[str, float] = {}
 
     def once(self, kind: str, text: str, *facts: object) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agenttrace.buffer import Item
+    from agenttrace.spool_file import SpoolFile
 
 # Far below the contract's limits for a message, which other clients and proxies may lower.
 _MESSAGE_ITEMS = 512
@@ -30,6 +31,8 @@ class Parcel:
     items: int = 0
     reserved_bytes: int = 0  # what its items count for in the buffer
     wire_bytes: int = 0
+    place: tuple[SpoolFile, int] | None = None  # its record, where it is on disk
+    is_left: bool = False  # by an earlier process
 
     def add(self, item: Item, reserved: int) -> None:
         """Add one item."""

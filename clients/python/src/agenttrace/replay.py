@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from agenttrace import limits
-from agenttrace.classify import DEFAULT_CODE, failure_type_of
+from agenttrace.classify import failure_type_of
 from agenttrace.errors import InvalidValueError
+from agenttrace.exception_codes import DEFAULT_CODE
 from agenttrace.facts import FAILURE_TYPES, FailureFacts, FailureSpec, RecordedFacts, StepFacts
 from agenttrace.failures import make_failure
 from agenttrace.ids import uuid_number

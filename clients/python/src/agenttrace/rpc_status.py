@@ -55,18 +55,19 @@ _MESSAGES: dict[str, tuple[tuple[str, int, str], ...]] = {
 
 def error_of(failed: grpc.RpcError) -> CallError:
     """Return what a failed call means, as an exception of this package."""
-    code = failed.code() if isinstance(failed, grpc.Call) else grpc.StatusCode.UNKNOWN
-    text = failed.details() if isinstance(failed, grpc.Call) else None
+    told: Any = failed  # of two kinds that have no class in common, one of grpc and one of grpc.aio
+    ended = hasattr(failed, "code")
+    code = told.code() if ended else grpc.StatusCode.UNKNOWN
+    text = told.details() if ended else None
     error = _CLASS_OF_STATUS.get(code, ServerError)(text or code.name)
     error.status = code.name
-    for name, detail in _details(failed):
+    for name, detail in _details(told.trailing_metadata() if ended else None):
         _READERS[name](error, detail)
     return error
 
 
-def _details(failed: grpc.RpcError) -> list[tuple[str, Any]]:
+def _details(trailers: Any) -> list[tuple[str, Any]]:
     """Return the details that are known here, each with its name. Damaged ones are left out."""
-    trailers: Any = failed.trailing_metadata() if isinstance(failed, grpc.Call) else None
     packed = next((value for key, value in trailers or () if key == "grpc-status-details-bin"), None)
     if not isinstance(packed, bytes):
         return []

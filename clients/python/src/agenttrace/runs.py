@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, Unpack
 
 from agenttrace.attempts import Attempts, ErrorClasses
-from agenttrace.classify import class_name, is_cancellation
+from agenttrace.classify import is_cancellation
 from agenttrace.decorating import Decorated, decorate
 from agenttrace.facts import (
     FAILURE_TYPES,
@@ -23,8 +23,8 @@ from agenttrace.facts import (
     StepFacts,
     StepTypeName,
 )
-from agenttrace.failures import FailureRecord, make_failure
-from agenttrace.ids import new_id
+from agenttrace.failures import FailureRecord, add_statuses, failure_of, make_failure
+from agenttrace.recoveries import Recoveries
 from agenttrace.replay import fill_finished_step
 from agenttrace.run_messages import RunMessages
 from agenttrace.scope import ENCLOSING, leave
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from agenttrace.exporter import Exporter
     from agenttrace.forms import Attribute
     from agenttrace.guard import Guard
+    from agenttrace.recoveries import FailedSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Run:
     cancelled, and all else a success. `set_status()` overrules that.
     """
 
+    # What a step has of the attempt that it is, or is inside of: a run is none.
+    failed_inside: FailedSteps | None = None
+    to_repeat: FailedSteps | None = None
+
     __slots__ = (
         "__weakref__",
         "_again",
@@ -78,10 +83,10 @@ class Run:
         "guard",
         "messages",
         "outer",
+        "recoveries",
         "run_id",
         "sequence",
         "start_ns",
-        "unrecovered",
     )
 
     def __init__(self, origin: Origin, base: run_pb2.Run, start_ns: int, again: Callable[[], Run]) -> None:
@@ -92,10 +97,9 @@ class Run:
         self.start_ns = start_ns
         self.end_ns = 0
         self.outer: Step | Run | None = None
-        self.escaping: tuple[BaseException, FailureRecord, int] | None = None
+        self.escaping: tuple[BaseException, FailureRecord] | None = None
         self.attributes: dict[str, Attribute] = {}
-        # The failures that no retry made good, by the id of the first attempt at their work.
-        self.unrecovered: dict[int, FailureRecord] = {}
+        self.recoveries = Recoveries()
         self.sequence = itertools.count()
         self._recorded = itertools.count()  # counts over threads without a lock
         self.messages = RunMessages(base)
@@ -138,8 +142,8 @@ class Run:
     ) -> Attempts:
         """Return an iterator over attempts at the same work, each its own step.
 
-        It ends after the first attempt that succeeds. An exception of `retry_on` is caught unless it
-        is the last attempt's; any other goes on untouched.
+        For `for` and `async for`. It ends after the first attempt that succeeds. An exception of
+        `retry_on` is caught unless it is the last attempt's; any other goes on untouched.
         """
         return Attempts(lambda: self.step(type, name, **facts), retry_on, max_attempts)
 
@@ -248,15 +252,9 @@ class Run:
     def record(self, step: Step) -> None:
         """Take a step that has ended."""
         next(self._recorded)
-        if step.failure is not None:
-            self.unrecovered[step.retry_of or step.id] = step.failure
-        elif step.retry_of:
-            self.unrecovered.pop(step.retry_of, None)
+        if step.failure is not None or step.retry_of:
+            self.recoveries.take(step)
         self.exporter.record_step(step)
-
-    def code_of(self, error: BaseException) -> str:
-        """Return the code of an exception."""
-        return self.classifier.code(error)
 
     def _finish(self, error: BaseException | None, end_ns: int = 0) -> None:
         if self.end_ns:
@@ -278,14 +276,13 @@ class Run:
             return "cancelled"
         if error is not None or self._failed:
             return "failure"
-        return "partial" if self.unrecovered else "success"
+        return "success" if self.recoveries.complete else "partial"
 
     def _fail_with(self, error: BaseException) -> None:
         """Record the exception as the run's own failure, unless it is a step's already."""
         if self.escaping is None or not is_same_error(self.escaping[0], error):
-            failure = FailureRecord(FAILURE_TYPE_ORCHESTRATION, self.code_of(error))
-            failure.id = new_id()
-            failure.exception_type = class_name(type(error))
+            failure = failure_of(error, FAILURE_TYPE_ORCHESTRATION, self.classifier)
+            add_statuses(failure, error)
             self._record_failure(failure)
 
     def _record_failure(self, failure: FailureRecord) -> None:

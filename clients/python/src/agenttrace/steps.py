@@ -6,17 +6,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self, Unpack
 
-from agenttrace.classify import class_name, failure_type_of
+from agenttrace.classify import causes, class_name, failure_type_of, is_cancellation
 from agenttrace.decorating import Decorated, decorate
 from agenttrace.facts import FAILURE_TYPES, FailureFacts, FailureTypeName, StepFacts, Usage
-from agenttrace.failures import FailureRecord, is_http_status, make_failure
+from agenttrace.failures import FailureRecord, add_statuses, failure_of, is_http_status, make_failure
 from agenttrace.ids import new_id, uuid_text
+from agenttrace.recoveries import note_failed, note_made_good, repeat
 from agenttrace.scope import ENCLOSING, leave
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from agenttrace.forms import Attribute
+    from agenttrace.recoveries import FailedSteps
     from agenttrace.runs import Run
     from agenttrace.v1.step_pb2 import StepType
 
@@ -36,6 +38,7 @@ class Step:
         "end_ns",
         "escaping",
         "facts",
+        "failed_inside",
         "failure",
         "id",
         "name",
@@ -47,6 +50,7 @@ class Step:
         "sequence",
         "start_ns",
         "step_type",
+        "to_repeat",
     )
 
     def __init__(self, run: Run, step_type: StepType, name: str, facts: StepFacts) -> None:
@@ -65,7 +69,9 @@ class Step:
         self.end_ns = 0
         self.attributes: dict[str, Attribute] | None = None
         self.failure: FailureRecord | None = None
-        self.escaping: tuple[BaseException, FailureRecord, int] | None = None
+        self.escaping: tuple[BaseException, FailureRecord] | None = None
+        self.failed_inside: FailedSteps | None = None
+        self.to_repeat: FailedSteps | None = None
 
     @property
     def step_id(self) -> str:
@@ -135,6 +141,8 @@ class Step:
             self.parent_id = outer.id
         if self.parent.escaping is not None:
             forget_handled_error(self.parent)
+        if self.parent.to_repeat is not None:
+            repeat(self)
         self.sequence = next(self.run.sequence)
         ENCLOSING.set(self)
         self.start_ns = time.time_ns()
@@ -157,32 +165,48 @@ class Step:
         """Return the function with each call in a step of its own, of this run, like this one."""
         return decorate(function, lambda: Step(self.run, self.step_type, self.name, self.facts.copy()))
 
+    @property
+    def work(self) -> tuple[int, int]:
+        """What it is an attempt at, by the id of the first attempt, and which it is."""
+        return self.retry_of or self.id, self.attempt
+
+    def repeats(self, work: tuple[int, int]) -> None:
+        """Make the step the next attempt at the work of an earlier one."""
+        self.retry_of, attempt = work
+        self.attempt = attempt + 1
+
     def finish(self, error: BaseException | None, *, retried: bool = False) -> None:
         """End the step, with the exception that left it; `retried` if that was caught for a retry."""
         if self.end_ns:
             return
         self.end_ns = max(time.time_ns(), self.start_ns)
         leave(self)
+        if isinstance(error, GeneratorExit):
+            error = None  # who reads a stream has enough of it: that is no failure
         if error is not None:
             self._fail_with(error, retried=retried)
         if self.failure is not None:
             self.complete_failure(self.failure)
+            if error is not None:
+                add_statuses(self.failure, error)
+            note_failed(self)
+        elif self.retry_of:
+            note_made_good(self)
         self.escaping = None
         self.run.record(self)
 
     def _fail_with(self, error: BaseException, *, retried: bool) -> None:
         failure = self.failure
         if failure is None:
-            self.failure = failure = FailureRecord(failure_type_of(self.step_type), self.run.code_of(error))
-            failure.id = new_id()
+            self.failure = failure = failure_of(error, failure_type_of(self.step_type), self.run.classifier)
             failure.retryable = True if retried else None
         failure.exception_type = failure.exception_type or class_name(type(error))
         cause = self.escaping
         if cause is not None and is_same_error(cause[0], error):
             failure.caused_by = failure.caused_by or cause[1].id
-            self.run.unrecovered.pop(cause[2], None)  # stands or falls with this one
-        if not retried:
-            self.parent.escaping = (error, failure, self.retry_of or self.id)
+        # Siblings that are cancelled because this one failed did not cause what leaves the parent.
+        if not retried and (self.parent.escaping is None or not is_cancellation(error)):
+            self.parent.escaping = (error, failure)
 
     def complete_failure(self, failure: FailureRecord) -> None:
         """Give the step's failure what it has from the step."""
@@ -202,8 +226,8 @@ class Step:
 
 
 def is_same_error(inner: BaseException, outer: BaseException) -> bool:
-    """Whether an exception that left an inner step is the one, or the stated cause of the one, outside."""
-    return inner is outer or inner is outer.__cause__
+    """Whether an exception that left an inner step is the one outside, its stated cause, or one of its group."""
+    return any(inner is error for error in causes(outer))
 
 
 def forget_handled_error(scope: Step | Run) -> None:

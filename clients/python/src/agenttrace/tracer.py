@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack, overload
 
-from agenttrace import limits
-from agenttrace.classify import Classifier
+from agenttrace import limits, sigterm
+from agenttrace.classify import Classifier, Code
 from agenttrace.convert import set_attribute
 from agenttrace.decorating import Decorated, decorate
 from agenttrace.disabled import silent_run
-from agenttrace.errors import InvalidTokenError
+from agenttrace.errors import InvalidTokenError, InvalidValueError
 from agenttrace.exporter import DEFAULT_ENDPOINT, Exporter
 from agenttrace.forms import is_token
 from agenttrace.guard import Guard
@@ -24,6 +24,7 @@ from agenttrace.v1 import run_pb2
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from agenttrace.forms import Attribute
@@ -50,6 +51,10 @@ class RunFacts(TypedDict, total=False):
     """The run's own id, where a replay has one: a canonical UUID."""
     start_time: dt.datetime
     """When it started, where that is not now: aware."""
+    lease_seconds: float
+    """How long the server waits for a sign of life before it takes the run for abandoned: 60 to 604,800,
+    300 when left out. An open run beats every 60 s by itself; longer is for one that pauses without its
+    process."""
 
 
 class Tracer:
@@ -63,10 +68,14 @@ class Tracer:
             Loopback is plaintext, everything else TLS; `http://host:port` is plaintext anywhere.
         api_key: The key; AGENTTRACE_API_KEY, else none.
         classify: Codes of failures by exception class or name of class, before the table of
-            `agenttrace.classify`.
+            docs/exception-codes.md; a function takes the exception and returns its code, or "" for
+            the table's.
         exporter: Takes what is recorded instead of one of its own.
+        spool_directory: Where what is not acknowledged outlives the process; several may share it.
+            AGENTTRACE_SPOOL_DIRECTORY, else none.
 
-    With AGENTTRACE_DISABLED=1 it does nothing.
+    With AGENTTRACE_DISABLED=1 it does nothing. Where nobody handles SIGTERM it does, to deliver what waits
+    before the process ends; see agenttrace.sigterm.
 
     Raises:
         InvalidTokenError: A name or code is no token.
@@ -80,20 +89,25 @@ class Tracer:
         *,
         endpoint: str | None = None,
         api_key: str | None = None,
-        classify: Mapping[str | type[BaseException], str] | None = None,
+        classify: Mapping[str | type[BaseException], Code] | None = None,
         exporter: Exporter | None = None,
+        spool_directory: str | Path | None = None,
     ) -> None:
         _require_token("agent_id", agent_id)
         _require_token("agent_version", agent_version, optional=True)
         _require_token("environment", environment, optional=True)
         self._agent = run_pb2.Run(agent_id=agent_id, agent_version=agent_version, environment=environment)
+        self._disabled = os.environ.get("AGENTTRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}
+        spool_directory = spool_directory or os.environ.get("AGENTTRACE_SPOOL_DIRECTORY")
         self.exporter = exporter or Exporter(
             endpoint=endpoint or os.environ.get("AGENTTRACE_ENDPOINT") or DEFAULT_ENDPOINT,
             api_key=os.environ.get("AGENTTRACE_API_KEY", "") if api_key is None else api_key,
+            spool_directory=None if self._disabled else spool_directory,
         )
         self._guard = Guard(self.exporter.ledger, self.exporter.notices)
         self._origin = Origin(self.exporter, self._guard, Classifier(classify))
-        self._disabled = os.environ.get("AGENTTRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}
+        if not self._disabled:
+            sigterm.install()
 
     @overload
     def run(self, function: Decorated, /) -> Decorated: ...
@@ -103,7 +117,8 @@ class Tracer:
         """Return a run, to be entered or to decorate a function; `@tracer.run` alone decorates, too.
 
         Raises:
-            InvalidValueError: run_id or parent is no UUID, or start_time has no zone.
+            InvalidValueError: run_id or parent is no UUID, start_time has no zone, or lease_seconds is
+                out of its range.
         """
         if function is not None:
             return decorate(function, self._open)
@@ -148,7 +163,7 @@ class Tracer:
             user_key=self._guard.user_key(facts.get("user_key", "")),
             parent_run_id=_parent_id(facts.get("parent")),
             tags=self._guard.names("tag", facts.get("tags", ()), limits.TAGS),
-            lease_duration=duration(LEASE_SECONDS),
+            lease_duration=duration(_lease_seconds(facts)),
         )
         message.MergeFrom(self._agent)
         attributes: dict[str, Attribute] = {}
@@ -164,6 +179,13 @@ def _parent_id(parent: Run | str | None) -> str:
     if isinstance(run, Run):
         return run.run_id
     return uuid_text(uuid_number("parent", run or ""))
+
+
+def _lease_seconds(facts: RunFacts) -> float:
+    seconds = facts.get("lease_seconds", LEASE_SECONDS)
+    if not limits.LEASE_SECONDS_MIN <= seconds <= limits.LEASE_SECONDS_MAX:
+        raise InvalidValueError("lease_seconds is not from 60 to 604,800")
+    return seconds
 
 
 def _require_token(argument: str, name: str, *, optional: bool = False) -> None:

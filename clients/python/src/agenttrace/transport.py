@@ -1,13 +1,14 @@
-"""Channels to the services, and the upload of batches."""
+"""The upload of batches."""
 
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Final
 
 import grpc
 
-import agenttrace
+from agenttrace.channel import authorization, open_channel
 from agenttrace.rpc_status import error_of
 from agenttrace.v1 import ingest_service_pb2 as ingest
 
@@ -16,38 +17,6 @@ if TYPE_CHECKING:
 
 # A channel that was open at a fork belongs to the parent: the child may neither use nor close it.
 _LEFT_TO_THE_PARENT: Final[list[grpc.Channel]] = []
-
-_OPTIONS = (
-    # gRPC's own retry silently replays small streams and silently does nothing for large ones.
-    ("grpc.enable_retries", 0),
-    # Reconnect within seconds after an outage; the default is up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-    # A channel made after a fork must not share connections with one made before.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.primary_user_agent", f"agenttrace-python/{agenttrace.__version__}"),
-)
-
-
-def open_channel(endpoint: str) -> grpc.Channel:
-    """Open a channel to `host:port`, with or without a scheme.
-
-    `https://` means TLS and `http://` plaintext; without a scheme loopback is plaintext and all else TLS.
-    """
-    scheme, _, address = endpoint.rpartition("://")
-    if scheme == "http" or (not scheme and is_loopback(address)):
-        return grpc.insecure_channel(address, options=_OPTIONS)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(), options=_OPTIONS)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether the address can only be this machine."""
-    return address.startswith(("127.", "localhost:", "[::1]:", "unix:")) or address == "localhost"
-
-
-def authorization(api_key: str) -> tuple[tuple[str, str], ...]:
-    """Return the metadata that carries the key."""
-    return (("authorization", f"Bearer {api_key}"),) if api_key else ()
 
 
 class GrpcSender:
@@ -58,16 +27,33 @@ class GrpcSender:
         self._metadata = authorization(api_key)
         self._channel: grpc.Channel | None = None
         self._pid = 0
+        self.start_over()
 
     def __call__(
         self, messages: Sequence[ingest.UploadStepsRequest], timeout_seconds: float
     ) -> ingest.UploadStepsResponse:
         """Upload the messages; raise CallError where the call does not succeed."""
-        channel = self._connected()
-        try:
-            return self._upload(channel, messages, timeout_seconds)
-        except grpc.RpcError as error:
-            raise error_of(error) from None
+        with self._calling:
+            channel = self._connected()
+            try:
+                return self._upload(channel, messages, timeout_seconds)
+            except grpc.RpcError as error:
+                raise error_of(error) from None
+
+    def before_fork(self, timeout_seconds: float) -> None:
+        """Wait for the end of the upload that is under way: gRPC does not work in a child that was forked in one."""
+        self._paused = self._calling.acquire(timeout=timeout_seconds)
+
+    def after_fork(self) -> None:
+        """Go on in the parent."""
+        if self._paused:
+            self._calling.release()
+        self._paused = False
+
+    def start_over(self) -> None:
+        """Begin anew in a forked child."""
+        self._calling = threading.Lock()
+        self._paused = False
 
     def close(self) -> None:
         """Close the channel. A later upload opens a new one."""

@@ -1,4 +1,4 @@
-"""The exporter's thread: takes what waits, sends it, and sends again what was not acknowledged."""
+"""The sending thread: takes what waits, sends it, and sends again what was not acknowledged."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from agenttrace.backoff import Backoff, Verdict
-from agenttrace.packing import Parcel, pack
 from agenttrace.v1 import ingest_service_pb2 as ingest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agenttrace.buffer import Buffer, Item
-    from agenttrace.heartbeats import Heartbeats
     from agenttrace.notices import Notices
+    from agenttrace.packing import Parcel
     from agenttrace.receipt import Ledger
 
-_TAKE_ITEMS = 8_192
 # Below the contract's limit for one stream.
 _STREAM_BYTES = 6 * 1024 * 1024
 
@@ -34,23 +31,28 @@ class Send(Protocol):
         """Return the receipt, or raise; a CallError says whether trying again can help."""
 
 
-class Uploader:
-    """Delivers a buffer's items until the buffer is closed and empty."""
+class Source(Protocol):
+    """Where parcels come from: the intake, or a spool behind it."""
 
-    def __init__(
-        self,
-        buffer: Buffer,
-        send: Send,
-        ledger: Ledger,
-        notices: Notices,
-        heartbeats: Heartbeats,
-        timeout_seconds: float,
-    ) -> None:
-        self._buffer = buffer
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+
+    def take(self) -> deque[Parcel]:
+        """Wait for the oldest parcels and return them; none where none came for a while."""
+
+    def settle(self, parcels: Sequence[Parcel]) -> None:
+        """Forget parcels: they are delivered or given up."""
+
+
+class Uploader:
+    """Delivers what a source has until it is over."""
+
+    def __init__(self, source: Source, send: Send, ledger: Ledger, notices: Notices, timeout_seconds: float) -> None:
+        self._source = source
         self._send = send
         self._ledger = ledger
         self._notices = notices
-        self._heartbeats = heartbeats
         self._timeout_seconds = timeout_seconds
         self._backoff = Backoff()
         self._interrupt = threading.Event()
@@ -61,29 +63,20 @@ class Uploader:
     def run(self) -> None:
         """Deliver; the thread's body."""
         while not self._is_over():
-            items = self._buffer.take(_TAKE_ITEMS, self._heartbeats.wait_seconds())
-            self._heartbeats.send_due()
-            if not items and self._buffer.closed:
+            if parcels := self._source.take():
+                self._deliver(parcels)
+            elif self._source.is_over:
                 return
-            self._deliver(self._packed(items))
 
-    def stop(self, within_seconds: float) -> None:
-        """Try at once what waits for its next try, and give up after so many seconds."""
-        self._deadline = time.monotonic() + within_seconds
+    def stop(self, deadline: float) -> None:
+        """Try at once what waits for its next try, and give up at the deadline, by the monotonic clock."""
+        self._deadline = deadline
         if not self._ever_answered:
             self._tries_left = 2  # a server that was never there is not waited for
         self._interrupt.set()
 
     def _is_over(self) -> bool:
         return self._tries_left <= 0 or time.monotonic() >= self._deadline
-
-    def _packed(self, items: list[tuple[Item, int]]) -> deque[Parcel]:
-        parcels, unfit = pack(items)
-        if unfit:
-            self._notices.each_minute("unfit", "agenttrace: %d items make no message and were dropped", len(unfit))
-            self._ledger.add(dropped=len(unfit))
-            self._buffer.settle(len(unfit), sum(unfit))
-        return parcels
 
     def _deliver(self, parcels: deque[Parcel]) -> None:
         while parcels and not self._is_over():
@@ -111,18 +104,23 @@ class Uploader:
                 message.resend = True  # should it be sent again
 
     def _settle(self, receipt: ingest.UploadStepsResponse, parcels: list[Parcel]) -> None:
-        counts = receipt.counts
-        kinds = (counts.runs, counts.steps, counts.failures)
         items = sum(parcel.items for parcel in parcels)
+        if parcels and parcels[0].is_left:
+            self._ledger.add(recovered=items)
+        else:
+            self._count(receipt.counts, items)
+        if receipt.rejections:
+            self._notices.each_minute("rejected", "agenttrace: the server refused %s", _reasons(receipt))
+        self._source.settle(parcels)
+
+    def _count(self, counts: ingest.RecordCounts, items: int) -> None:
+        kinds = (counts.runs, counts.steps, counts.failures)
         accepted = sum(kind.accepted for kind in kinds)
         duplicate = sum(kind.duplicate for kind in kinds)
         # What was neither accepted nor known was refused, alone or with its whole message.
         rejected = items - accepted - duplicate
         self._ledger.add(accepted=accepted, duplicate=duplicate, rejected=rejected)
         self._ledger.add(rejected_attributes=counts.rejected_attribute_count)
-        if receipt.rejections:
-            self._notices.each_minute("rejected", "agenttrace: the server refused %s", _reasons(receipt))
-        self._buffer.settle(items, sum(parcel.reserved_bytes for parcel in parcels))
 
     def _failed(self, error: Exception, parcels: deque[Parcel]) -> None:
         self._tries_left -= 1
@@ -131,10 +129,9 @@ class Uploader:
             parcel = parcels.popleft()
             self._notices.each_minute("given up", "agenttrace: %d items were given up: %s", parcel.items, reason)
             self._ledger.add(dropped=parcel.items)
-            self._buffer.settle(parcel.items, parcel.reserved_bytes)
+            self._source.settle([parcel])
         else:
-            waiting = self._buffer.pending
-            self._notices.each_minute("delivery", "agenttrace: upload failed (%s); %d items wait", reason, waiting)
+            self._notices.each_minute("delivery", "agenttrace: upload failed (%s); to be sent again", reason)
             self._pause(error)
 
     def _pause(self, error: Exception | None) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from agenttrace.v1.query_service_pb2 import GetRunResponse
+
 _WELL_KNOWN = {"google.protobuf.Timestamp", "google.protobuf.Duration"}
 
 
@@ -16,9 +18,14 @@ def line(message: Message) -> str:
     return json.dumps(plain(message), ensure_ascii=False)
 
 
-def document(message: Message) -> str:
-    """Return a message as an indented document."""
-    return json.dumps(plain(message), ensure_ascii=False, indent=2)
+def document(told: Any) -> str:
+    """Return dictionaries, lists and scalars as an indented document."""
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def run_detail(detail: GetRunResponse) -> Any:
+    """Return a whole run: without the token of a next page, since there is none."""
+    return {name: value for name, value in plain(detail).items() if name != "next_page_token"}
 
 
 def plain(message: Message) -> Any:

@@ -22,24 +22,30 @@ if TYPE_CHECKING:
     from agenttrace.v1.step_pb2 import Step
 
 
-def show(
-    console: Console, detail: GetRunResponse, steps: Sequence[Step], codes: Mapping[tuple[int, str], FailureCode]
-) -> None:
+def show(console: Console, detail: GetRunResponse, codes: Mapping[tuple[int, str], FailureCode]) -> None:
     """Print the run."""
+    steps = detail.steps
     for part in (*_facts(detail), "", *_why(detail, codes), ""):
         console.print(part)
     missing = detail.completeness.missing_step_count
+    if not steps:
+        console.print(_without_steps(detail), style="dim")
+        return
     view = WaterfallView(rows(steps, detail.failures, missing), _span(detail.run, steps), console.width)
     for line in view.lines(missing):
-        console.print(line, no_wrap=True, overflow="crop")
+        line.rstrip()
+        console.print(line, no_wrap=True, overflow="ellipsis")
 
 
 def _facts(detail: GetRunResponse) -> Iterator[Text]:
     run = detail.run.run
     status = wording.status_word(run.status)
-    line = Text(f"{wording.STATUS_MARKS.get(status, '')} {status}", wording.STATUS_STYLES.get(status, ""))
-    line.append(f"  {run.agent_id or '(agent not told)'} {run.agent_version}".rstrip(), "bold")
-    line.append(f" · {run.environment or 'production'}", "not bold")
+    line = Text()
+    line.append(
+        f" {wording.STATUS_MARKS.get(status, '·')} {status} ", f"reverse {wording.STATUS_STYLES.get(status, '')}"
+    )
+    line.append(f" {run.agent_id or '(agent not told)'} {run.agent_version}".rstrip(), "bold")
+    line.append(f" · {run.environment or 'production'}")
     yield line
     yield Text(f"run {run.run_id}", "dim")
     yield Text(" · ".join(_times(detail.run)))
@@ -51,13 +57,19 @@ def _facts(detail: GetRunResponse) -> Iterator[Text]:
         yield Text(" · ".join(labels), "dim")
 
 
+def _without_steps(detail: GetRunResponse) -> str:
+    if detail.completeness.missing_step_count:
+        return "no step has arrived"
+    return "no step has ended yet" if not detail.run.run.HasField("end_time") else "no steps were recorded"
+
+
 def _times(summary: RunSummary) -> Iterator[str]:
     run = summary.run
     yield f"started {wording.clock(run.start_time)} UTC"
     if run.HasField("end_time"):
         yield f"took {wording.length(wording.seconds(run.end_time) - wording.seconds(run.start_time))}"
     else:
-        yield f"not ended; last sign of life {wording.clock(summary.update_time)} UTC"
+        yield f"not ended; last sign of life {wording.clock(summary.update_time, '%H:%M:%S')}"
 
 
 def _amounts(summary: RunSummary) -> Iterator[str]:
@@ -80,6 +92,8 @@ def _completeness(detail: GetRunResponse) -> Text:
         return Text(f"incomplete: {wording.count(told.missing_step_count, 'step')} missing", "bold yellow")
     if told.missing_step_ids:
         return Text("incomplete: a step that others refer to is missing", "bold yellow")
+    if not detail.run.run.HasField("end_time"):
+        return Text("complete or not: known when it has ended", "dim")
     return Text("not known whether steps are missing: the agent has not told how many it recorded", "yellow")
 
 
@@ -118,11 +132,19 @@ def _failure(
     yield line
     entry = codes.get((failure.type, failure.code))
     if entry is not None:
-        yield Padding(Text(f"{entry.title}."), (0, 0, 0, 2))
-        yield Padding(Text(f"→ {entry.remedy}", "bold"), (0, 0, 0, 2))
+        yield _below(Text(f"{entry.title}."))
+        yield _below(Text(f"→ {entry.remedy}", "bold"))
     facts = list(_failure_facts(root))
     if facts:
-        yield Padding(Text(" · ".join(facts), "dim"), (0, 0, 0, 2))
+        yield _below(Text(" · ".join(facts), "dim"))
+    led_to = [found for found in detail.failures if found.failure.caused_by_failure_id == failure.failure_id]
+    if led_to:
+        places = ", ".join(f"{found.failure.code} in {found.step_name or 'the run'}" for found in led_to)
+        yield _below(Text(f"led to {places}", "red"))
+
+
+def _below(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def _place(root: FailureDetail, summary: RunSummary) -> str:
@@ -150,5 +172,6 @@ def _span(summary: RunSummary, steps: Sequence[Step]) -> tuple[float, float]:
     starts = [wording.seconds(step.start_time) for step in steps]
     ends = [wording.seconds(step.end_time) for step in steps]
     start = wording.seconds(summary.run.start_time)
-    end = wording.seconds(summary.run.end_time) if summary.run.HasField("end_time") else start
+    # Of a run that goes on, the last sign of life: its latest step may still be running.
+    end = wording.seconds(summary.run.end_time if summary.run.HasField("end_time") else summary.run.heartbeat_time)
     return min([start, *starts]), max([end, *ends])

@@ -1,4 +1,4 @@
-"""Draws statistics: the totals in words, then tables."""
+"""Draws statistics: the totals in words, how they went over time, then tables."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from agenttrace.cli import tables, wording
+from agenttrace.cli.bars import sparkline
+from agenttrace.cli.over_time import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
     from rich.table import Table
 
+    from agenttrace.cli.over_time import OverTime
     from agenttrace.v1.query_service_pb2 import GetStatsResponse, Stats
 
 _MOST_FAILURES = 15
+_LABEL = 8
 
 
-def show(console: Console, answer: GetStatsResponse, grouped_by: str) -> None:
+def show(console: Console, answer: GetStatsResponse, history: OverTime, grouped_by: str) -> None:
     """Print the statistics."""
-    for line in _totals(answer):
+    for line in (*_totals(answer), Text()):
         console.print(line)
+    for line in _history(history, console.width):
+        console.print(line, no_wrap=True, overflow="ellipsis")
     if answer.groups:
-        _section(console, tables.groups(answer.groups, grouped_by))
+        _section(console, tables.groups(answer.groups, grouped_by, history.groups, console.width))
     if answer.step_types:
-        _section(console, tables.step_types(answer.step_types))
+        _section(console, tables.step_types(answer.step_types, console.width))
     if answer.failures:
-        _section(console, tables.failure_stats(islice(answer.failures, _MOST_FAILURES)))
+        _section(console, tables.failure_stats(islice(answer.failures, _MOST_FAILURES), console.width))
         more = len(answer.failures) - _MOST_FAILURES
         if more > 0:
-            console.print(f"… and {more:,} more", style="dim")
+            console.print(f"… and {more:,} more; --json has all", style="dim")
 
 
 def _section(console: Console, table: Table) -> None:
@@ -45,9 +51,10 @@ def _totals(answer: GetStatsResponse) -> Iterator[Text]:
     span = answer.start_time_range
     about = " (percentiles within 5 %)" if answer.approximate else ""
     yield Text(f"{_time(span, 'start_time')} to {_time(span, 'end_time')} UTC{about}", "dim")
-    failed = wording.share(stats.failure_rate if stats.HasField("failure_rate") else None)
     line = Text(wording.count(stats.run_count, "run"), "bold")
-    line.append(f" · {failed} failed", "not bold red" if stats.failure_count else "not bold")
+    line.append(" · ", "not bold")
+    rate = wording.rate(stats, "failure_rate")
+    line.append(f"{wording.share(rate)} failed", "bold red" if rate else "not bold green")
     line.append(f" · {', '.join(_statuses(stats)) or 'none ended'}", "not bold")
     yield line
     durations = ", ".join(
@@ -56,10 +63,31 @@ def _totals(answer: GetStatsResponse) -> Iterator[Text]:
     yield Text(f"a run took {durations}")
     recovered = wording.count(stats.recovered_failure_count, "failure")
     steps = wording.count(stats.step_count, "step")
-    yield Text(f"{steps}, {stats.failed_step_count:,} failed · {stats.retry_count:,} retries, {recovered} recovered")
-    yield Text(
-        f"{stats.input_tokens:,} tokens in, {stats.output_tokens:,} out · {wording.dollars(stats.cost_micro_usd)}"
-    )
+    retries = wording.count(stats.retry_count, "retry", "retries")
+    yield Text(f"{steps}, {stats.failed_step_count:,} failed · {retries}, {recovered} recovered")
+    tokens = f"{stats.input_tokens:,} tokens in, {stats.output_tokens:,} out"
+    yield Text(f"{tokens} · {wording.dollars(stats.cost_micro_usd)}")
+
+
+def _history(history: OverTime, width: int) -> Iterator[Text]:
+    """Yield one line for each measure: its bars, and what the highest stands for."""
+    measures: list[tuple[str, str, Callable[[Stats], float | None], Callable[[float], str]]] = [
+        ("runs", "cyan", lambda stats: stats.run_count, lambda value: f"{value:,.0f}"),
+        ("failed", "red", lambda stats: wording.rate(stats, "failure_rate"), wording.share),
+        ("p95", "yellow", lambda stats: wording.percentile_seconds(stats.run_duration, "p95"), wording.length),
+        ("cost", "green", lambda stats: stats.cost_micro_usd, lambda value: wording.dollars(int(value))),
+    ]
+    series = history.whole[-max(8, width - _LABEL - 24) :]
+    for name, style, value, spelt in measures:
+        found = values(series, value)
+        highest = max((number for number in found if number is not None), default=None)
+        if highest is None:
+            continue
+        line = Text(name.ljust(_LABEL), "dim")
+        line.append(sparkline(found), f"not dim {style}")
+        line.append(f"  up to {spelt(highest)}", "not dim")
+        yield line
+    yield Text(" " * _LABEL + f"one bar is {wording.span(history.width)}; · no runs", "dim")
 
 
 def _statuses(stats: Stats) -> Iterator[str]:

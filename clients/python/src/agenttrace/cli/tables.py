@@ -4,132 +4,157 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from agenttrace.cli import wording
+from agenttrace.cli.bars import sparkline
+from agenttrace.cli.columns import WHOLE_IDS, WIDE, Column, table
+from agenttrace.cli.over_time import values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from rich.console import JustifyMethod
+    from rich.table import Table
 
+    from agenttrace.cli.over_time import Series
     from agenttrace.v1.failure_pb2 import FailureDetail
     from agenttrace.v1.query_service_pb2 import FailureStats, StatsGroup, StepTypeStats
     from agenttrace.v1.run_pb2 import RunSummary
 
-# From this many columns on there is room for more than the most important.
-WIDE = 110
-
-_RUN_COLUMNS = {"RUN": 36, "STATUS": 9, "AGENT": None, "START UTC": 11, "TOOK": 8}
-_MORE_RUN_COLUMNS = {"VERSION": 10, "STEPS": 5, "RETRIES": 7, "FAILURES": None}
-_FAILURE_COLUMNS = {"RUN": 36, "TIME UTC": 11, "CODE": None, "STEP": None}
-_MORE_FAILURE_COLUMNS = {"AGENT": None, "EXCEPTION": None, "RECOVERED": 9}
-_NUMBERS = frozenset({"TOOK", "STEPS", "RETRIES"})
-
-
-def listing(columns: Mapping[str, int | None], width: int) -> Table:
-    """Return an empty table of so many columns; those without a width share what the others leave."""
-    gap = 2 if width >= WIDE else 1
-    left = width - sum(size or 0 for size in columns.values()) - gap * len(columns)
-    share = max(6, left // sum(size is None for size in columns.values()))
-    made = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
-    for head, size in columns.items():
-        side: JustifyMethod = "right" if head in _NUMBERS else "left"
-        made.add_column(head, width=size or share, justify=side, no_wrap=True, overflow="ellipsis")
-    return made
-
 
 def runs(summaries: Iterable[RunSummary], width: int) -> Table:
     """Return a listing of runs."""
-    more = _MORE_RUN_COLUMNS if width >= WIDE else {}
-    made = listing(_RUN_COLUMNS | more, width)
-    for summary in summaries:
-        run = summary.run
-        status = wording.status_word(run.status)
-        styled = Text(status, wording.STATUS_STYLES.get(status, ""))
-        start = wording.clock(run.start_time, "%m-%d %H:%M")
-        codes = ", ".join(summary.failure_codes)
-        rest = (run.agent_version, str(summary.step_count), str(summary.retry_count or ""), codes)
-        made.add_row(run.run_id, styled, run.agent_id, start, _took(summary), *rest[: len(more)])
-    return made
+    wide, whole_ids = width >= WIDE, width >= WHOLE_IDS
+    columns = [
+        Column("RUN", 36 if whole_ids else wording.SHORT_ID),
+        Column("STATUS"),
+        Column("AGENT"),
+        *([Column("VERSION")] if wide else []),
+        Column("START UTC", 11),
+        Column("TOOK", right=True),
+        Column("STEPS", right=True),
+        Column("RETRIES" if wide else "↻", right=True),
+        Column("FAILURES"),
+    ]
+    return table(columns, [_run_row(summary, wide=wide, whole_ids=whole_ids) for summary in summaries], width)
 
 
 def failures(details: Iterable[FailureDetail], width: int) -> Table:
     """Return a listing of failures."""
-    more = _MORE_FAILURE_COLUMNS if width >= WIDE else {}
-    made = listing(_FAILURE_COLUMNS | more, width)
-    for detail in details:
-        failure = detail.failure
-        time = wording.clock(failure.occur_time, "%m-%d %H:%M")
-        code = Text(failure.code, "dim red" if detail.recovered else "red")
-        rest = (detail.agent_id, failure.exception_type, "yes" if detail.recovered else "")
-        made.add_row(failure.run_id, time, code, detail.step_name or "(the run)", *rest[: len(more)])
-    return made
+    wide, whole_ids = width >= WIDE, width >= WHOLE_IDS
+    columns = [
+        Column("RUN", 36 if whole_ids else wording.SHORT_ID),
+        Column("TIME UTC", 11),
+        Column("CODE"),
+        *([Column("TYPE")] if wide else []),
+        Column("STEP"),
+        Column("AGENT"),
+        *([Column("EXCEPTION")] if wide else []),
+        Column("RECOVERED" if wide else "OK"),
+    ]
+    return table(columns, [_failure_row(detail, wide=wide, whole_ids=whole_ids) for detail in details], width)
 
 
-def table(*heads: str, right: Iterable[str]) -> Table:
-    """Return an empty table that fits its contents, with numbers to the `right`."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in heads:
-        side: JustifyMethod = "right" if head in right else "left"
-        made.add_column(head, justify=side, no_wrap=True, overflow="ellipsis")
-    return made
-
-
-def groups(rows: Iterable[StatsGroup], head: str) -> Table:
+def groups(rows: Sequence[StatsGroup], head: str, series: Mapping[tuple[str, str], Series], width: int) -> Table:
     """Return statistics with one row for each group."""
-    numbers = ("RUNS", "FAILED", "PARTIAL", "P50", "P95", "STEPS", "RETRIES", "COST")
-    made = table(head.upper(), *numbers, right=numbers)
-    for row in rows:
-        stats = row.stats
-        made.add_row(
-            f"{row.key or '(not told)'} {row.agent_version}".rstrip(),
-            f"{stats.run_count:,}",
-            wording.share(stats.failure_rate if stats.HasField("failure_rate") else None),
-            f"{stats.partial_count:,}",
-            wording.percentile(stats.run_duration, "p50"),
-            wording.percentile(stats.run_duration, "p95"),
-            f"{stats.step_count:,}",
-            f"{stats.retry_count:,}",
-            wording.dollars(stats.cost_micro_usd) if stats.cost_micro_usd else "",
-        )
-    return made
+    wide = width >= WIDE
+    columns = [
+        Column(head.upper()),
+        Column("RUNS", right=True),
+        *([Column("PARTIAL", right=True)] if wide else []),
+        Column("FAILED", right=True),
+        Column("OVER TIME"),
+        Column("P50", right=True),
+        Column("P95", right=True),
+        *([Column("STEPS", right=True), Column("RETRIES", right=True)] if wide else []),
+        Column("COST", right=True),
+    ]
+    rates = {key: values(found, _failure_rate) for key, found in series.items()}
+    highest = max((rate for found in rates.values() for rate in found if rate), default=None)
+    drawn = {key: sparkline(found, highest) for key, found in rates.items()}
+    cells = [_group_row(row, drawn.get((row.key, row.agent_version), ""), wide=wide) for row in rows]
+    return table(columns, cells, width)
 
 
-def step_types(rows: Iterable[StepTypeStats]) -> Table:
+def step_types(rows: Iterable[StepTypeStats], width: int) -> Table:
     """Return the steps by type."""
-    numbers = ("COUNT", "FAILED", "RETRIES", "P50", "P95")
-    made = table("STEPS", *numbers, right=numbers)
-    for row in rows:
-        kind = wording.step_type_word(row.type)
-        made.add_row(
-            Text(kind, wording.TYPE_STYLES.get(kind, "")),
-            f"{row.step_count:,}",
-            f"{row.failed_step_count:,}",
-            f"{row.retry_count:,}",
-            wording.percentile(row.duration, "p50"),
-            wording.percentile(row.duration, "p95"),
-        )
-    return made
+    columns = [Column("STEPS"), *(Column(head, right=True) for head in ("COUNT", "FAILED", "RETRIES", "P50", "P95"))]
+    return table(columns, [_step_type_row(row) for row in rows], width)
 
 
-def failure_stats(rows: Iterable[FailureStats]) -> Table:
+def failure_stats(rows: Iterable[FailureStats], width: int) -> Table:
     """Return the failures by type, code, agent and version."""
-    made = table("FAILURE", "TYPE", "AGENT", "COUNT", "RECOVERED", "RUNS", right=("COUNT", "RECOVERED", "RUNS"))
-    for row in rows:
-        made.add_row(
-            Text(row.code, "red"),
-            wording.failure_type_word(row.type),
-            f"{row.agent_id} {row.agent_version}".rstrip(),
-            f"{row.failure_count:,}",
-            f"{row.recovered_failure_count:,}",
-            f"{row.run_count:,}",
-        )
-    return made
+    numbers = (Column(head, right=True) for head in ("COUNT", "RECOVERED", "RUNS"))
+    columns = [Column("FAILURE"), Column("TYPE"), Column("AGENT"), *numbers]
+    return table(columns, [_failure_stats_row(row) for row in rows], width)
 
 
-def _took(summary: RunSummary) -> str:
-    if not summary.run.HasField("end_time"):
-        return "-"
-    return wording.length(wording.seconds(summary.run.end_time) - wording.seconds(summary.run.start_time))
+def _run_row(summary: RunSummary, *, wide: bool, whole_ids: bool) -> list[str | Text]:
+    run = summary.run
+    return [
+        run.run_id if whole_ids else run.run_id[: wording.SHORT_ID],
+        wording.status(run.status),
+        run.agent_id or Text("(not told)", "dim"),
+        *([run.agent_version] if wide else []),
+        wording.clock(run.start_time, "%m-%d %H:%M"),
+        wording.took(summary),
+        f"{summary.step_count:,}",
+        Text(f"{summary.retry_count:,}" if summary.retry_count else "", "yellow"),
+        Text(", ".join(summary.failure_codes), "red" if wording.is_bad(run.status) else "dim red"),
+    ]
+
+
+def _failure_row(detail: FailureDetail, *, wide: bool, whole_ids: bool) -> list[str | Text]:
+    failure = detail.failure
+    return [
+        failure.run_id if whole_ids else failure.run_id[: wording.SHORT_ID],
+        wording.clock(failure.occur_time, "%m-%d %H:%M"),
+        Text(failure.code, "dim red" if detail.recovered else "red"),
+        *([wording.failure_type_word(failure.type)] if wide else []),
+        detail.step_name or Text("(the run)", "dim"),
+        f"{detail.agent_id} {detail.agent_version}".rstrip() if whole_ids else detail.agent_id,
+        *([Text(failure.exception_type.rpartition(".")[2], "dim")] if wide else []),
+        Text("recovered" if wide else "✓", "green") if detail.recovered else "",
+    ]
+
+
+def _group_row(row: StatsGroup, drawn: str, *, wide: bool) -> list[str | Text]:
+    stats = row.stats
+    return [
+        f"{row.key or '(not told)'} {row.agent_version}".rstrip(),
+        f"{stats.run_count:,}",
+        *([f"{stats.partial_count:,}"] if wide else []),
+        Text(wording.share(_failure_rate(stats)), "red" if stats.failure_rate else "default"),
+        Text(drawn, "red"),
+        wording.percentile(stats.run_duration, "p50"),
+        wording.percentile(stats.run_duration, "p95"),
+        *([f"{stats.step_count:,}", f"{stats.retry_count:,}"] if wide else []),
+        wording.dollars(stats.cost_micro_usd) if stats.cost_micro_usd else "",
+    ]
+
+
+def _step_type_row(row: StepTypeStats) -> list[str | Text]:
+    kind = wording.step_type_word(row.type)
+    return [
+        Text(kind, wording.TYPE_STYLES.get(kind, "")),
+        f"{row.step_count:,}",
+        Text(f"{row.failed_step_count:,}", "red" if row.failed_step_count else "dim"),
+        Text(f"{row.retry_count:,}", "yellow" if row.retry_count else "dim"),
+        wording.percentile(row.duration, "p50"),
+        wording.percentile(row.duration, "p95"),
+    ]
+
+
+def _failure_stats_row(row: FailureStats) -> list[str | Text]:
+    return [
+        Text(row.code, "red"),
+        wording.failure_type_word(row.type),
+        f"{row.agent_id} {row.agent_version}".rstrip(),
+        f"{row.failure_count:,}",
+        Text(f"{row.recovered_failure_count:,}", "green" if row.recovered_failure_count else "dim"),
+        f"{row.run_count:,}",
+    ]
+
+
+def _failure_rate(stats: object) -> float | None:
+    return wording.rate(stats, "failure_rate")

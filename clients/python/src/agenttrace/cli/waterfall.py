@@ -1,16 +1,34 @@
-"""The order of a run's steps on the screen: nested, attempts numbered, gaps shown. Draws nothing."""
+"""The order of a run's steps on the screen: nested, attempts together and numbered, gaps shown. Draws nothing."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agenttrace.v1.failure_pb2 import FailureDetail
     from agenttrace.v1.step_pb2 import Step
+
+# Of more attempts than this the middle ones are told in one line.
+MOST_ATTEMPTS = 6
+_FIRST_ATTEMPTS, _LAST_ATTEMPTS = 3, 2
+# How many levels of nesting are told apart on the screen.
+_DEEPEST = 8
+
+
+class Place(NamedTuple):
+    """Where a step stands in the tree: how deep, and which levels around it go on below it.
+
+    Attributes:
+        depth: 0 for a step of the run itself.
+        goes_on: Of the innermost levels, its own last: whether another step follows there.
+    """
+
+    depth: int
+    goes_on: tuple[bool, ...]
 
 
 @dataclass(slots=True)
@@ -19,17 +37,19 @@ class Row:
 
     Attributes:
         step: The step.
-        depth: How deep it is nested.
+        place: Where it stands in the tree.
         attempts: How many attempts there are at its work.
         failures: Its failures.
         missing_before: How many steps are missing between it and the one recorded before it.
+        left_out: How many attempts between it and the one before are not shown.
     """
 
     step: Step
-    depth: int = 0
+    place: Place
     attempts: int = 1
     failures: list[FailureDetail] = field(default_factory=list)
     missing_before: int = 0
+    left_out: int = 0
 
 
 def rows(steps: Iterable[Step], failures: Iterable[FailureDetail], missing: int) -> list[Row]:
@@ -41,9 +61,23 @@ def rows(steps: Iterable[Step], failures: Iterable[FailureDetail], missing: int)
     for failure in failures:
         failed[failure.failure.step_id].append(failure)
     return [
-        Row(step, depth, attempts[group(step)], failed[step.step_id], gaps.get(step.step_id, 0))
-        for step, depth in _nested(ordered)
+        Row(step, place, attempts[group(step)], failed[step.step_id], gaps.get(step.step_id, 0))
+        for step, place in _nested(_attempts_together(ordered))
     ]
+
+
+def shortened(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows without the middle ones of many attempts, unless something is nested in them."""
+    parents = {row.step.parent_step_id for row in rows}
+    shown: list[Row] = []
+    left_out = 0
+    for row in rows:
+        if _is_in_the_middle(row) and row.step.step_id not in parents and not any(it.root for it in row.failures):
+            left_out += 1
+            continue
+        row.left_out, left_out = left_out, 0
+        shown.append(row)
+    return shown
 
 
 def group(step: Step) -> str:
@@ -51,11 +85,24 @@ def group(step: Step) -> str:
     return step.retry_of_step_id or step.step_id
 
 
+def _is_in_the_middle(row: Row) -> bool:
+    attempt = max(1, row.step.attempt)
+    return row.attempts > MOST_ATTEMPTS and _FIRST_ATTEMPTS < attempt <= row.attempts - _LAST_ATTEMPTS
+
+
 def _attempt_counts(steps: Iterable[Step]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for step in steps:
         counts[group(step)] = max(counts.get(group(step), 1), step.attempt)
     return counts
+
+
+def _attempts_together(ordered: Sequence[Step]) -> list[Step]:
+    """Return the steps with the attempts at the same work behind the first of them."""
+    first: dict[str, int] = {}
+    for number, step in enumerate(ordered):
+        first.setdefault(group(step), number)
+    return sorted(ordered, key=lambda step: (first[group(step)], step.attempt))
 
 
 def _gaps(ordered: Sequence[Step], missing: int) -> dict[str, int]:
@@ -71,8 +118,8 @@ def _gaps(ordered: Sequence[Step], missing: int) -> dict[str, int]:
     return gaps
 
 
-def _nested(ordered: Sequence[Step]) -> Iterator[tuple[Step, int]]:
-    """Yield every step once, with its depth. One whose parent is missing counts as the run's own."""
+def _nested(ordered: Sequence[Step]) -> Iterator[tuple[Step, Place]]:
+    """Yield every step once, with its place. One whose parent is missing counts as the run's own."""
     known = {step.step_id for step in ordered}
     children = defaultdict(list)
     for step in ordered:
@@ -80,11 +127,17 @@ def _nested(ordered: Sequence[Step]) -> Iterator[tuple[Step, int]]:
     shown: set[str] = set()
     # The second pass finds what only a circle of parents leads to.
     for roots in (children[""], ordered):
-        stack = [(step, 0) for step in reversed(roots)]
+        stack = [(step, Place(0, ())) for step in reversed(roots)]
         while stack:
-            step, depth = stack.pop()
+            step, place = stack.pop()
             if step.step_id in shown:
                 continue
             shown.add(step.step_id)
-            yield step, depth
-            stack.extend((child, depth + 1) for child in reversed(children[step.step_id]))
+            yield step, place
+            stack.extend(_places(children[step.step_id], place))
+
+
+def _places(siblings: Sequence[Step], above: Place) -> Iterator[tuple[Step, Place]]:
+    """Yield steps nested in the same one, the last first."""
+    for goes_on, step in zip([False] + [True] * len(siblings), reversed(siblings), strict=False):
+        yield step, Place(above.depth + 1, (*above.goes_on, goes_on)[-_DEEPEST:])

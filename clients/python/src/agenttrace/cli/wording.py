@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
 
 from agenttrace.cli.json_output import word
 from agenttrace.v1.failure_pb2 import FailureType
@@ -10,10 +12,16 @@ from agenttrace.v1.run_pb2 import RunStatus
 from agenttrace.v1.step_pb2 import StepType
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from agenttrace.v1.query_service_pb2 import Percentiles
+    from agenttrace.v1.run_pb2 import RunSummary
+
+SHORT_ID: Final = 13
+"""How much of an id is shown where room is scarce: the time in a UUIDv7, by which `agenttrace run` finds it."""
 
 STATUS_STYLES: Final = {
     "SUCCESS": "green",
@@ -38,7 +46,7 @@ TYPE_STYLES: Final = {
     "MODEL": "magenta",
     "RESPOND": "green",
     "HANDOFF": "bright_blue",
-    "GUARDRAIL": "bright_red",
+    "GUARDRAIL": "bright_cyan",
     "OTHER": "white",
 }
 
@@ -46,6 +54,17 @@ TYPE_STYLES: Final = {
 def status_word(status: int) -> str:
     """Return a run's status."""
     return word(RunStatus.DESCRIPTOR, status)
+
+
+def status(number: int) -> Text:
+    """Return a run's status with its mark, in its colour."""
+    name = status_word(number)
+    return Text(f"{STATUS_MARKS.get(name, '·')} {name}", STATUS_STYLES.get(name, ""))
+
+
+def is_bad(number: int) -> bool:
+    """Whether a status says that a run did not do all it was for."""
+    return status_word(number) in {"FAILURE", "PARTIAL", "ABANDONED"}
 
 
 def step_type_word(step_type: int) -> str:
@@ -104,9 +123,35 @@ def clip(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
+def rate(stats: Any, name: str) -> float | None:
+    """Return a rate of statistics; None where there was nothing to count."""
+    value: float | None = getattr(stats, name) if stats.HasField(name) else None
+    return value
+
+
+def percentile_seconds(durations: Percentiles, name: str) -> float | None:
+    """Return one percentile of durations; None where there was nothing to measure."""
+    if not durations.HasField(name):
+        return None
+    value: Duration = getattr(durations, name)
+    return value.seconds + value.nanos / 1e9
+
+
 def percentile(durations: Percentiles, name: str) -> str:
     """Return one percentile of durations; a dash where there was nothing to measure."""
-    if not durations.HasField(name):
-        return "-"
-    value: Duration = getattr(durations, name)
-    return length(value.seconds + value.nanos / 1e9)
+    return length(percentile_seconds(durations, name))
+
+
+def took(summary: RunSummary) -> str:
+    """Return how long a run took; a dash where it has not ended."""
+    run = summary.run
+    return length(seconds(run.end_time) - seconds(run.start_time)) if run.HasField("end_time") else "-"
+
+
+def span(width: dt.timedelta) -> str:
+    """Return a length of time in its largest whole unit."""
+    of_seconds = width.total_seconds()
+    for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if of_seconds >= size and of_seconds % size == 0:
+            return count(int(of_seconds // size), name)
+    return length(of_seconds)
