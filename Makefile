@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
 
-.PHONY: help setup demo up test bench lint types generate verify-generated buf seed lock schema configuration pictures format clean
+.PHONY: help setup demo up test bench lint types generate verify-generated buf seed lock audit schema configuration pictures format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ lock: ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-package agenttrace-client --no-emit-package agenttrace-server \
 	  --extra dev --extra cli --extra parquet pyproject.toml clients/python/pyproject.toml -o $(LOCK)
+
+audit: setup ## Look the locked dependencies up in the advisories of PyPI
+	$(BIN)/python .ci/audit.py
 
 clean: ## Remove what the tasks above made
 	rm -rf .venv .venv-generate build .mypy_cache .pytest_cache .ruff_cache .hypothesis

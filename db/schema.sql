@@ -4,6 +4,16 @@ CREATE SCHEMA api;
 
 ALTER SCHEMA api OWNER TO agenttrace_owner;
 
+CREATE TYPE public.erasure_hit AS (
+	place integer,
+	run_id uuid,
+	field text,
+	is_late boolean,
+	erasure_id uuid
+);
+
+ALTER TYPE public.erasure_hit OWNER TO agenttrace_owner;
+
 CREATE TYPE public.run_message AS (
 	ordinal integer,
 	run_id uuid,
@@ -370,6 +380,76 @@ $$;
 
 ALTER FUNCTION public.duration_bucket(duration interval) OWNER TO agenttrace_owner;
 
+CREATE FUNCTION public.erase_runs(p_project_id integer, p_run_ids uuid[]) RETURNS TABLE(run_count bigint, step_count bigint, failure_count bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    erased record;
+    deleted bigint;
+BEGIN
+    run_count := 0;
+    step_count := 0;
+    failure_count := 0;
+    PERFORM FROM agent_runs a
+    WHERE a.project_id = p_project_id AND a.run_id IN (
+        SELECT unnest(p_run_ids)
+        UNION
+        SELECT c.run_id FROM agent_runs c
+        WHERE c.project_id = p_project_id AND c.parent_run_id = ANY (p_run_ids) AND c.parent_run_id IS NOT NULL)
+    ORDER BY a.run_id FOR UPDATE OF a;
+    -- Run by run, for each lives in one partition: that of its day.
+    FOR erased IN
+        SELECT a.run_id, a.day FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (p_run_ids)
+    LOOP
+        DELETE FROM agent_steps s
+        WHERE s.project_id = p_project_id AND s.run_id = erased.run_id AND s.day = erased.day;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        step_count := step_count + deleted;
+        DELETE FROM agent_failures f
+        WHERE f.project_id = p_project_id AND f.run_id = erased.run_id AND f.day = erased.day;
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        failure_count := failure_count + deleted;
+    END LOOP;
+    DELETE FROM run_changes c WHERE c.project_id = p_project_id AND c.run_id = ANY (p_run_ids);
+    UPDATE agent_runs a SET parent_run_id = NULL
+    WHERE a.project_id = p_project_id AND a.parent_run_id = ANY (p_run_ids) AND a.parent_run_id IS NOT NULL;
+    DELETE FROM agent_runs a WHERE a.project_id = p_project_id AND a.run_id = ANY (p_run_ids);
+    GET DIAGNOSTICS run_count = ROW_COUNT;
+    RETURN NEXT;
+END $$;
+
+ALTER FUNCTION public.erase_runs(p_project_id integer, p_run_ids uuid[]) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.find_api_key(p_key_id text) RETURNS TABLE(key_id text, project_id integer, secret_hash bytea, pepper_id text, scopes text[], expire_seconds double precision, is_revoked boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT k.key_id, k.project_id, k.secret_hash, k.pepper_id, k.scopes,
+           extract(epoch FROM k.expire_time - now())::double precision, k.revoke_time IS NOT NULL
+    FROM api_keys k
+    WHERE k.key_id = p_key_id
+$$;
+
+ALTER FUNCTION public.find_api_key(p_key_id text) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.find_registered_names(p_project_id integer) RETURNS TABLE(is_enabled boolean, kinds text[], names text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.registered_names_only, coalesce(array_agg(n.kind), '{}'), coalesce(array_agg(n.name), '{}')
+    FROM projects p
+    LEFT JOIN LATERAL (
+        SELECT r.kind, r.name FROM registered_names r WHERE r.project_id = p.project_id
+        UNION
+        SELECT 'code', c.code FROM failure_codes c
+    ) n ON p.registered_names_only
+    WHERE p.project_id = p_project_id
+    GROUP BY p.project_id
+$$;
+
+ALTER FUNCTION public.find_registered_names(p_project_id integer) OWNER TO agenttrace_owner;
+
 CREATE FUNCTION public.ingest_merge_failures() RETURNS TABLE(ordinal integer, verdict text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -505,7 +585,70 @@ END $$;
 
 ALTER FUNCTION public.ingest_merge_steps(p_step_limit integer) OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
+CREATE FUNCTION public.ingest_refuse_erased(p_project_id integer, p_run_id uuid[], p_new_runs uuid[], p_session_id text[], p_user_key text[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) RETURNS TABLE(place integer, run_id uuid, field text)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    hits erasure_hit[];
+    late uuid[];
+BEGIN
+    IF EXISTS (SELECT FROM erasure_keys k WHERE k.project_id = p_project_id AND k.key_id <> ALL (p_erasure_keys)) THEN
+        RAISE EXCEPTION 'the batch is not marked under every key that the project has tombstones of'
+            USING ERRCODE = 'AT001';
+    END IF;
+    SELECT array_agg((h.place, h.run_id, h.field, h.is_late, h.erasure_id)::erasure_hit) INTO hits FROM (
+        SELECT m.place, n.run_id, m.field, e.erasure_id,
+               n.is_new OR CASE m.field WHEN 'session_id' THEN k.session_id WHEN 'user_key' THEN k.user_key END IS NULL
+                   AS is_late
+        FROM unnest(p_mark_place, p_mark_field, p_mark) m (place, field, mark)
+        CROSS JOIN LATERAL (SELECT p_run_id[m.place] AS run_id,
+                                   p_run_id[m.place] IN (SELECT unnest(p_new_runs)) AS is_new) n
+        CROSS JOIN LATERAL (SELECT t.erasure_id FROM erasures t
+                            WHERE t.project_id = p_project_id AND t.tombstone = m.mark LIMIT 1) e
+        LEFT JOIN LATERAL (SELECT a.session_id, a.user_key FROM agent_runs a
+                           WHERE NOT n.is_new AND a.project_id = p_project_id AND a.run_id = n.run_id LIMIT 1) k ON true
+        WHERE CASE m.field
+            -- A known run that has a tombstone is about to be deleted by who made it.
+            WHEN 'run_id' THEN n.is_new
+            -- What contradicts the stored run is a conflict and says nothing about it.
+            WHEN 'session_id' THEN n.is_new OR coalesce(k.session_id = p_session_id[m.place], true)
+            WHEN 'user_key' THEN n.is_new OR coalesce(k.user_key = p_user_key[m.place], true)
+            ELSE true END
+    ) h;
+    IF hits IS NULL THEN
+        RETURN;
+    END IF;
+
+    late := ARRAY(SELECT DISTINCT h.run_id FROM unnest(hits) h WHERE h.is_late AND h.field <> 'parent_run_id');
+    -- Under the current key, which is the first.
+    INSERT INTO erasures (project_id, tombstone, key_id, erasure_id)
+    SELECT DISTINCT ON (m.mark) p_project_id, m.mark, m.key_id, h.erasure_id
+    FROM unnest(hits) h
+    JOIN unnest(p_mark_place, p_mark_field, p_mark_key, p_mark) m (place, field, key_id, mark)
+        ON p_run_id[m.place] = h.run_id AND m.field = 'run_id' AND m.key_id = p_erasure_keys[1]
+    WHERE h.is_late AND h.field IN ('session_id', 'user_key')
+    ORDER BY m.mark
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO erasure_keys (project_id, key_id) VALUES (p_project_id, p_erasure_keys[1]) ON CONFLICT DO NOTHING;
+    END IF;
+    IF cardinality(late) > 0 THEN
+        PERFORM erase_runs(p_project_id, late);
+    END IF;
+
+    RETURN QUERY
+    SELECT DISTINCT ON (h.run_id) h.place, h.run_id, h.field FROM unnest(hits) h
+    WHERE h.field <> 'parent_run_id' ORDER BY h.run_id, h.field;
+    RETURN QUERY
+    SELECT h.place, h.run_id, h.field FROM unnest(hits) h
+    WHERE h.field = 'parent_run_id' AND h.run_id <> ALL (late);
+END $$;
+
+ALTER FUNCTION public.ingest_refuse_erased(p_project_id integer, p_run_id uuid[], p_new_runs uuid[], p_session_id text[], p_user_key text[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -517,6 +660,9 @@ DECLARE
     run_ids CONSTANT uuid[] := p_run_id[1:p_run_count];
     new_runs uuid[];
     known_runs uuid[];
+    kept_runs uuid[] := run_ids;
+    erased uuid[] := '{}';
+    hit record;
     messages run_message[];
     turn integer := 0;
 BEGIN
@@ -542,15 +688,36 @@ BEGIN
     )
     SELECT coalesce(array_agg(i.run_id), '{}') INTO new_runs FROM inserted i;
 
+    -- After the insertion: who erases makes the tombstone known, then waits for those who write to agent_runs and may
+    -- not have seen it, then deletes. And who waited above for a run to be deleted sees its tombstone now.
+    IF EXISTS (SELECT FROM erasure_keys k WHERE k.project_id = p_project_id) THEN
+        FOR hit IN
+            SELECT h.* FROM ingest_refuse_erased(p_project_id, p_run_id, new_runs, p_session_id, p_user_key,
+                                                 p_erasure_keys, p_mark_place, p_mark_field, p_mark_key, p_mark) h
+        LOOP
+            IF hit.field = 'parent_run_id' THEN
+                UPDATE agent_runs a SET parent_run_id = NULL
+                WHERE a.project_id = p_project_id AND a.run_id = hit.run_id
+                    AND a.parent_run_id = p_parent_run_id[hit.place];
+                p_parent_run_id[hit.place] := NULL;
+            ELSE
+                erased := erased || hit.run_id;
+                RETURN QUERY SELECT NULL::integer, 'ERASED', hit.field, hit.run_id::text, NULL::integer, NULL::text,
+                                    NULL::integer, NULL::boolean;
+            END IF;
+        END LOOP;
+        kept_runs := ARRAY(SELECT u FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(erased)));
+    END IF;
+
     RETURN QUERY SELECT NULL::integer, NULL::text, NULL::text, NULL::text, today - DATE '1970-01-01', NULL::text,
                         NULL::integer, NULL::boolean;
     IF cardinality(new_runs) = cardinality(p_run_id) THEN
-        INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+        INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(kept_runs);
         RETURN;
     END IF;
 
     SELECT coalesce(array_agg(u), '{}') INTO known_runs
-    FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(new_runs));
+    FROM unnest(kept_runs) u WHERE u NOT IN (SELECT unnest(new_runs));
     IF EXISTS (SELECT FROM unnest(run_ids, p_is_combined) f (run_id, is_combined)
                WHERE f.is_combined AND f.run_id NOT IN (SELECT unnest(new_runs))) THEN
         RAISE EXCEPTION 'messages were combined for a run that is known' USING ERRCODE = 'unique_violation';
@@ -567,7 +734,8 @@ BEGIN
         WITH ORDINALITY f (ordinal, run_id, is_stub, agent_id, agent_version, environment, status, start_time, end_time,
                 heartbeat_time, lease_duration, session_id, user_key, parent_run_id, tags, attributes,
                 expected_step_count, place)
-    WHERE f.ordinal IS NOT NULL AND (f.place > p_run_count OR f.run_id NOT IN (SELECT unnest(new_runs)));
+    WHERE f.ordinal IS NOT NULL AND (f.place > p_run_count OR f.run_id NOT IN (SELECT unnest(new_runs)))
+        AND f.run_id NOT IN (SELECT unnest(erased));
 
     -- Messages take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
     -- is commutative, associative and idempotent, so that all orders and repetitions of consistent messages give the
@@ -677,7 +845,7 @@ BEGIN
              OR a.update_time < now() - interval '10 s');
 
     -- At the end: what is marked as changed is where the runs start now.
-    INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+    INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(kept_runs);
 
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
@@ -686,7 +854,7 @@ BEGIN
     LATERAL (SELECT r.* FROM agent_runs r WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) a;
 END $$;
 
-ALTER FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) OWNER TO agenttrace_owner;
+ALTER FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
@@ -829,6 +997,27 @@ CREATE FUNCTION public.maintain_trim_changes(p_keep interval) RETURNS bigint
 $$;
 
 ALTER FUNCTION public.maintain_trim_changes(p_keep interval) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_trim_erasures(p_keep interval) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    trimmed bigint;
+BEGIN
+    DELETE FROM erasures WHERE erase_time < now() - p_keep;
+    GET DIAGNOSTICS trimmed = ROW_COUNT;
+    IF trimmed > 0 THEN
+        -- Against those who make tombstones, who write here too: none may be made between the look and the deletion.
+        LOCK TABLE erasure_keys IN SHARE ROW EXCLUSIVE MODE;
+        DELETE FROM erasure_keys k WHERE NOT EXISTS (
+            SELECT FROM erasures e WHERE e.project_id = k.project_id AND e.key_id = k.key_id);
+    END IF;
+    RETURN trimmed;
+END $$;
+
+ALTER FUNCTION public.maintain_trim_erasures(p_keep interval) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.maintain_trim_marks() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1175,6 +1364,68 @@ CREATE VIEW api.steps AS
 
 ALTER VIEW api.steps OWNER TO agenttrace_owner;
 
+CREATE TABLE public.api_keys (
+    key_id text NOT NULL,
+    project_id integer NOT NULL,
+    name text NOT NULL,
+    secret_hash bytea NOT NULL,
+    pepper_id text NOT NULL,
+    scopes text[] NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    expire_time timestamp with time zone,
+    revoke_time timestamp with time zone,
+    CONSTRAINT api_keys_check CHECK ((expire_time > create_time)),
+    CONSTRAINT api_keys_key_id_check CHECK ((key_id ~ '^[a-z0-9]{12}$'::text)),
+    CONSTRAINT api_keys_name_check CHECK ((name ~ '^[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}$'::text)),
+    CONSTRAINT api_keys_pepper_id_check CHECK ((pepper_id ~ '^[0-9a-f]{8}$'::text)),
+    CONSTRAINT api_keys_scopes_check CHECK (((cardinality(scopes) > 0) AND (array_position(scopes, NULL::text) IS NULL) AND (scopes <@ ARRAY['ingest'::text, 'query'::text, 'admin'::text]))),
+    CONSTRAINT api_keys_secret_hash_check CHECK ((octet_length(secret_hash) = 32))
+);
+
+ALTER TABLE public.api_keys OWNER TO agenttrace_owner;
+
+CREATE TABLE public.audit_log (
+    audit_id bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    database_user text DEFAULT SESSION_USER NOT NULL,
+    action text NOT NULL,
+    object text NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK ((action ~ '^[a-z_]+(\.[a-z_]+)+$'::text)),
+    CONSTRAINT audit_log_actor_check CHECK ((actor ~ '^[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}$'::text)),
+    CONSTRAINT audit_log_object_check CHECK ((object ~ '^[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}$'::text))
+);
+
+ALTER TABLE public.audit_log OWNER TO agenttrace_owner;
+
+ALTER TABLE public.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.erasure_keys (
+    project_id integer NOT NULL,
+    key_id text NOT NULL
+);
+
+ALTER TABLE public.erasure_keys OWNER TO agenttrace_owner;
+
+CREATE TABLE public.erasures (
+    project_id integer NOT NULL,
+    tombstone bytea NOT NULL,
+    key_id text NOT NULL,
+    erasure_id uuid NOT NULL,
+    erase_time timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT erasures_key_id_check CHECK ((key_id ~ '^[0-9a-f]{8}$'::text)),
+    CONSTRAINT erasures_tombstone_check CHECK ((octet_length(tombstone) = 32))
+);
+
+ALTER TABLE public.erasures OWNER TO agenttrace_owner;
+
 CREATE UNLOGGED TABLE public.ingest_failure_stage (
     project_id integer CONSTRAINT agent_failures_project_id_not_null NOT NULL,
     run_id uuid CONSTRAINT agent_failures_run_id_not_null NOT NULL,
@@ -1236,6 +1487,7 @@ CREATE TABLE public.projects (
     project_id integer NOT NULL,
     name text NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
+    registered_names_only boolean DEFAULT false NOT NULL,
     CONSTRAINT projects_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
 );
 
@@ -1249,6 +1501,16 @@ ALTER TABLE public.projects ALTER COLUMN project_id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.registered_names (
+    project_id integer NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT registered_names_kind_check CHECK ((kind = ANY (ARRAY['agent'::text, 'step'::text, 'tool'::text, 'model'::text, 'version'::text, 'environment'::text, 'provider'::text, 'source'::text, 'finish_reason'::text, 'code'::text, 'exception'::text, 'tag'::text, 'attribute'::text, 'value'::text]))),
+    CONSTRAINT registered_names_name_check CHECK ((name ~ '^[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}$'::text))
+);
+
+ALTER TABLE public.registered_names OWNER TO agenttrace_owner;
 
 ALTER TABLE public.run_changes ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.run_changes_seq_seq
@@ -1286,6 +1548,18 @@ ALTER TABLE ONLY public.agent_runs
 ALTER TABLE ONLY public.agent_steps
     ADD CONSTRAINT agent_steps_pkey PRIMARY KEY (project_id, run_id, step_id, day);
 
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (key_id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+ALTER TABLE ONLY public.erasure_keys
+    ADD CONSTRAINT erasure_keys_pkey PRIMARY KEY (project_id, key_id);
+
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (project_id, tombstone);
+
 ALTER TABLE ONLY public.failure_codes
     ADD CONSTRAINT failure_codes_pkey PRIMARY KEY (type, code);
 
@@ -1297,6 +1571,9 @@ ALTER TABLE ONLY public.projects
 
 ALTER TABLE ONLY public.projects
     ADD CONSTRAINT projects_pkey PRIMARY KEY (project_id);
+
+ALTER TABLE ONLY public.registered_names
+    ADD CONSTRAINT registered_names_pkey PRIMARY KEY (project_id, kind, name);
 
 ALTER TABLE ONLY public.run_changes
     ADD CONSTRAINT run_changes_pkey PRIMARY KEY (xid, seq);
@@ -1317,6 +1594,8 @@ CREATE INDEX agent_runs_by_agent ON public.agent_runs USING btree (project_id, a
 CREATE INDEX agent_runs_by_day ON public.agent_runs USING btree (day);
 
 CREATE INDEX agent_runs_by_environment ON public.agent_runs USING btree (project_id, COALESCE(environment, 'production'::text), start_time DESC, run_id DESC);
+
+CREATE INDEX agent_runs_by_parent ON public.agent_runs USING btree (project_id, parent_run_id) WHERE (parent_run_id IS NOT NULL);
 
 CREATE INDEX agent_runs_by_session ON public.agent_runs USING btree (project_id, session_id, start_time DESC, run_id DESC) WHERE (session_id IS NOT NULL);
 
@@ -1348,6 +1627,12 @@ CREATE TRIGGER mark_hours_of_deleted_runs AFTER DELETE ON public.agent_runs REFE
 
 CREATE TRIGGER mark_left_hour AFTER UPDATE OF start_time ON public.agent_runs FOR EACH ROW WHEN ((date_bin('01:00:00'::interval, old.start_time, '1970-01-01 00:00:00+00'::timestamp with time zone) <> date_bin('01:00:00'::interval, new.start_time, '1970-01-01 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION public.mark_left_hour();
 
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.projects(project_id);
+
+ALTER TABLE ONLY public.registered_names
+    ADD CONSTRAINT registered_names_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.projects(project_id);
+
 GRANT USAGE ON SCHEMA api TO agenttrace_query;
 
 GRANT ALL ON SCHEMA public TO agenttrace_owner;
@@ -1374,14 +1659,25 @@ REVOKE ALL ON FUNCTION public.count_inserted_steps() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.duration_bucket(duration interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.duration_bucket(duration interval) TO agenttrace_query;
 
+REVOKE ALL ON FUNCTION public.erase_runs(p_project_id integer, p_run_ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.find_api_key(p_key_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_api_key(p_key_id text) TO agenttrace_ingest;
+GRANT ALL ON FUNCTION public.find_api_key(p_key_id text) TO agenttrace_query;
+
+REVOKE ALL ON FUNCTION public.find_registered_names(p_project_id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_registered_names(p_project_id integer) TO agenttrace_ingest;
+
 REVOKE ALL ON FUNCTION public.ingest_merge_failures() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_merge_failures() TO agenttrace_ingest;
 
 REVOKE ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_merge_steps(p_step_limit integer) TO agenttrace_ingest;
 
-REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]) TO agenttrace_ingest;
+REVOKE ALL ON FUNCTION public.ingest_refuse_erased(p_project_id integer, p_run_id uuid[], p_new_runs uuid[], p_session_id text[], p_user_key text[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) TO agenttrace_ingest;
 
 REVOKE ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) TO agenttrace_maintain;
@@ -1403,6 +1699,9 @@ GRANT ALL ON FUNCTION public.maintain_roll_up(p_project_id integer, p_hour times
 
 REVOKE ALL ON FUNCTION public.maintain_trim_changes(p_keep interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_trim_changes(p_keep interval) TO agenttrace_maintain;
+
+REVOKE ALL ON FUNCTION public.maintain_trim_erasures(p_keep interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_trim_erasures(p_keep interval) TO agenttrace_maintain;
 
 REVOKE ALL ON FUNCTION public.maintain_trim_marks() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_trim_marks() TO agenttrace_maintain;

@@ -21,15 +21,16 @@ ROOT = Path(__file__).resolve().parent.parent
 _PAGE_HEAD = """# Configuration of the server
 
 Read once at start, from the environment. An unknown name under `AGENTTRACE_SERVER_` is an error. A URL, pepper or key
-may stand in a file instead: `AGENTTRACE_SERVER_KEY_PEPPER_FILE=/run/secrets/key_pepper`, and so with the others. Written
-by `make configuration` from `services/agenttrace_server/config.py`.
+may stand in a file instead: `AGENTTRACE_SERVER_KEY_PEPPER_FILE=/run/secrets/key_pepper`, and so with the others.
+Written by `make configuration` from `services/agenttrace_server/config.py`.
 
 | setting | default | |
 |---|---|---|
 """
 _SDK = """
 The SDK and the command line read `AGENTTRACE_ENDPOINT`, `AGENTTRACE_QUERY_ENDPOINT`, `AGENTTRACE_API_KEY`,
-`AGENTTRACE_ROOT_CERTIFICATES`, `AGENTTRACE_SPOOL_DIRECTORY` and `AGENTTRACE_DISABLED`.
+`AGENTTRACE_ROOT_CERTIFICATES`, `AGENTTRACE_CLIENT_CERTIFICATE`, `AGENTTRACE_CLIENT_KEY`,
+`AGENTTRACE_SPOOL_DIRECTORY` and `AGENTTRACE_DISABLED`.
 """
 _EXCEPTIONS_HEAD = f"""# Codes of exceptions
 

@@ -54,10 +54,10 @@ class Product:
 
 
 @contextmanager
-def up(folder: Path, *arguments: str, **settings: str) -> Iterator[Product]:
-    """Run `up --ephemeral` for as long as the block runs."""
+def up(folder: Path, *arguments: str, ephemeral: bool = True, **settings: str) -> Iterator[Product]:
+    """Run `up` for as long as the block runs; its data stays where it is not ephemeral."""
     endpoints_file = folder / "endpoints.json"
-    command = [*COMMAND, "up", "--ephemeral", "--endpoints-file", str(endpoints_file), *arguments]
+    command = [*COMMAND, "up", *["--ephemeral"] * ephemeral, "--endpoints-file", str(endpoints_file), *arguments]
     log = (folder / "up.log").open("w+")
     process = subprocess.Popen(
         command, cwd=folder, env=clean_environment(**settings), stdout=log, stderr=log, text=True

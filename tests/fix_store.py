@@ -11,36 +11,44 @@ import psycopg
 from psycopg.rows import dict_row
 
 from agenttrace.v1 import ingest_service_pb2
+from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.ingest import convert
 from agenttrace_server.ingest.values import Period
 from agenttrace_server.records import DEFAULT_PROJECT_ID, Outcome
 from agenttrace_server.store.ingest import IngestStore
-from agenttrace_server.store.pool import Database
+from agenttrace_server.store.write_pool import WriteDatabase
 
 _Result = TypeVar("_Result")
+ERASURE_KEY = "an erasure key for tests, long enough"
 # What time and chance decide, rather than the messages.
 VOLATILE = ("create_time", "update_time")
 
 
-def with_store(url: str, act: Callable[[IngestStore], Coroutine[Any, Any, _Result]]) -> _Result:
+def with_store(
+    url: str,
+    act: Callable[[IngestStore], Coroutine[Any, Any, _Result]],
+    erasure_keys: ErasureKeys = ErasureKeys(ERASURE_KEY),  # noqa: B008 - it is immutable
+) -> _Result:
     """Run `act` on a store that acts as the ingest role."""
 
     async def run() -> _Result:
-        database = Database(url, name="test", role="agenttrace_ingest", max_size=8, timeout_seconds=20)
+        database = WriteDatabase(url, name="test", role="agenttrace_ingest", max_size=8, timeout_seconds=20)
         await database.open(10)
         try:
-            return await act(IngestStore(database))
+            return await act(IngestStore(database, erasure_keys))
         finally:
             await database.close()
 
     return asyncio.run(run())
 
 
-async def record(store: IngestStore, message: ingest_service_pb2.UploadStepsRequest) -> Outcome:
+async def record(
+    store: IngestStore, message: ingest_service_pb2.UploadStepsRequest, project_id: int = DEFAULT_PROJECT_ID
+) -> Outcome:
     """Store one upload message that has nothing to refuse."""
     batch = convert.batch_from_message(message, Period.around(datetime.now(UTC), timedelta(days=90)))
     assert batch.refused == []
-    return await store.write(DEFAULT_PROJECT_ID, batch.runs.rows, batch.steps.rows, batch.failures.rows)
+    return await store.write(project_id, batch.runs.rows, batch.steps.rows, batch.failures.rows)
 
 
 def stored(connection: psycopg.Connection) -> dict[str, list[dict[str, Any]]]:

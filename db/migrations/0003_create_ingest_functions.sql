@@ -35,11 +35,13 @@ CREATE TYPE run_message AS (
 -- they are new: with a run's first message, or without (ordinal is then NULL) where only steps and failures touch it;
 -- touch_time is the earliest time of those. Behind them stand the further messages, in their order. is_combined: the
 -- row is several messages in one, which only fit a new run; of a known one it raises unique_violation, and the caller
--- sends them one by one. tags: separated by spaces.
+-- sends them one by one. tags: separated by spaces. The marks tell what is erased: see ingest_refuse_erased(). They may
+-- be left out, with p_erasure_keys empty, for a project that has no tombstones; where it has, AT001 is raised.
 --
 -- Returns a row with nothing but `day` (since 1970-01-01) of new runs; a row without ordinal for each run that was
 -- known: its day, agent and stored steps; and a row for each message that did more than make a new run: its verdict
--- ('ACCEPTED', 'DUPLICATE', or a reason with its field) and whether it ended the run for the first time.
+-- ('ACCEPTED', 'DUPLICATE', or a reason with its field) and whether it ended the run for the first time. Of an erased
+-- run it returns a row without ordinal, its verdict 'ERASED' with the field that told it; nothing of it is stored.
 --
 -- Runs are inserted, or locked where they are known, in the order of run_id: two batches can not deadlock. Most
 -- messages are the first of new runs and cost no more than that. Known runs are found one key at a time (a LATERAL with
@@ -50,7 +52,8 @@ CREATE FUNCTION ingest_runs(
     p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamptz[], p_run_id uuid[], p_is_stub boolean[],
     p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamptz[],
     p_end_time timestamptz[], p_heartbeat_time timestamptz[], p_lease_duration interval[], p_session_id text[],
-    p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[]
+    p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[],
+    p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]
 ) RETURNS TABLE (
     ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer,
     first_end boolean)
@@ -62,6 +65,9 @@ DECLARE
     run_ids CONSTANT uuid[] := p_run_id[1:p_run_count];
     new_runs uuid[];
     known_runs uuid[];
+    kept_runs uuid[] := run_ids;
+    erased uuid[] := '{}';
+    hit record;
     messages run_message[];
     turn integer := 0;
 BEGIN
@@ -87,15 +93,36 @@ BEGIN
     )
     SELECT coalesce(array_agg(i.run_id), '{}') INTO new_runs FROM inserted i;
 
+    -- After the insertion: who erases makes the tombstone known, then waits for those who write to agent_runs and may
+    -- not have seen it, then deletes. And who waited above for a run to be deleted sees its tombstone now.
+    IF EXISTS (SELECT FROM erasure_keys k WHERE k.project_id = p_project_id) THEN
+        FOR hit IN
+            SELECT h.* FROM ingest_refuse_erased(p_project_id, p_run_id, new_runs, p_session_id, p_user_key,
+                                                 p_erasure_keys, p_mark_place, p_mark_field, p_mark_key, p_mark) h
+        LOOP
+            IF hit.field = 'parent_run_id' THEN
+                UPDATE agent_runs a SET parent_run_id = NULL
+                WHERE a.project_id = p_project_id AND a.run_id = hit.run_id
+                    AND a.parent_run_id = p_parent_run_id[hit.place];
+                p_parent_run_id[hit.place] := NULL;
+            ELSE
+                erased := erased || hit.run_id;
+                RETURN QUERY SELECT NULL::integer, 'ERASED', hit.field, hit.run_id::text, NULL::integer, NULL::text,
+                                    NULL::integer, NULL::boolean;
+            END IF;
+        END LOOP;
+        kept_runs := ARRAY(SELECT u FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(erased)));
+    END IF;
+
     RETURN QUERY SELECT NULL::integer, NULL::text, NULL::text, NULL::text, today - DATE '1970-01-01', NULL::text,
                         NULL::integer, NULL::boolean;
     IF cardinality(new_runs) = cardinality(p_run_id) THEN
-        INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+        INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(kept_runs);
         RETURN;
     END IF;
 
     SELECT coalesce(array_agg(u), '{}') INTO known_runs
-    FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(new_runs));
+    FROM unnest(kept_runs) u WHERE u NOT IN (SELECT unnest(new_runs));
     IF EXISTS (SELECT FROM unnest(run_ids, p_is_combined) f (run_id, is_combined)
                WHERE f.is_combined AND f.run_id NOT IN (SELECT unnest(new_runs))) THEN
         RAISE EXCEPTION 'messages were combined for a run that is known' USING ERRCODE = 'unique_violation';
@@ -112,7 +139,8 @@ BEGIN
         WITH ORDINALITY f (ordinal, run_id, is_stub, agent_id, agent_version, environment, status, start_time, end_time,
                 heartbeat_time, lease_duration, session_id, user_key, parent_run_id, tags, attributes,
                 expected_step_count, place)
-    WHERE f.ordinal IS NOT NULL AND (f.place > p_run_count OR f.run_id NOT IN (SELECT unnest(new_runs)));
+    WHERE f.ordinal IS NOT NULL AND (f.place > p_run_count OR f.run_id NOT IN (SELECT unnest(new_runs)))
+        AND f.run_id NOT IN (SELECT unnest(erased));
 
     -- Messages take turns: each turn merges at most one message of a run, all runs at once. Every rule of the merge
     -- is commutative, associative and idempotent, so that all orders and repetitions of consistent messages give the
@@ -222,7 +250,7 @@ BEGIN
              OR a.update_time < now() - interval '10 s');
 
     -- At the end: what is marked as changed is where the runs start now.
-    INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(run_ids);
+    INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(kept_runs);
 
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,

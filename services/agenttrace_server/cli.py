@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agenttrace_server import config, logs, process, server, supervisor, workers
+from agenttrace_server.commands import audit, codes, erase, keys, privacy, projects, registry, roles
+from agenttrace_server.commands.database import told_url
 from agenttrace_server.config import Config
 from agenttrace_server.embedded import launcher
 from agenttrace_server.errors import ServiceError, StartupError
@@ -22,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = config.read()
         logs.configure(settings.log_level)
-        return command(settings, options)
+        return command(_told(settings, options), options)
     except (StartupError, ServiceError) as error:
         print(f"agenttrace-server: {error}", file=sys.stderr)
         return 2
@@ -43,23 +46,45 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run one service, on a database that is migrated")
     serve.add_argument("service", choices=sorted(process.SERVICES))
     serve.add_argument("--report-file", type=Path, metavar="FILE", help="write the endpoints to FILE when serving")
-    serve.add_argument("--workers", type=int, default=1, metavar="N", help="ingest only: N processes on one port")
+    serve.add_argument("--workers", type=int, metavar="N", help="ingest only: N processes on one port")
     serve.add_argument("--parent", type=int, metavar="PID", help="drain and end when this process, our parent, ends")
+    serve.add_argument("--insecure", action="store_true", help="listen beyond loopback without TLS, or without keys")
     serve.set_defaults(command=_serve)
     for name, command, help_text in (
-        ("roles", _roles, "create the database roles; once for a database server, by one who may"),
         ("migrate", _migrate, "bring the database to the schema of this release"),
         ("maintain", _maintain, "do one round of maintenance"),
         ("seed", _seed, "load the sample data"),
     ):
         commands.add_parser(name, help=help_text).set_defaults(command=command)
+    for name, module, help_text in (
+        ("roles", roles, "create the database roles, once for a database server, by one who may; give them passwords"),
+        ("projects", projects, "create and list projects"),
+        ("keys", keys, "create, list and revoke API keys"),
+        ("erase", erase, "delete everything of a session, user or run, and keep it from coming back"),
+        ("audit", audit, "list who created, revoked and erased what"),
+        ("codes", codes, "list and import the catalogue of failure codes"),
+        ("registry", registry, "let a project accept registered names only; keep its names"),
+        ("privacy", privacy, "verify that a running deployment stores no text"),
+    ):
+        module.add(commands.add_parser(name, help=help_text))
     return parser
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ephemeral", action="store_true", help="in a temporary folder, on free ports")
     parser.add_argument("--endpoints-file", type=Path, metavar="FILE", help="write the endpoints to FILE when healthy")
+    parser.add_argument("--keys", action="store_true", help="let no call in without an API key, not even from here")
+    parser.add_argument("--insecure", action="store_true", help="listen beyond loopback without TLS, or without keys")
     parser.set_defaults(command=_up)
+
+
+def _told(settings: Config, options: argparse.Namespace) -> Config:
+    """The settings with what the command line says instead."""
+    if getattr(options, "insecure", False):
+        settings = dataclasses.replace(settings, insecure=True)
+    if getattr(options, "keys", False):
+        settings = dataclasses.replace(settings, authentication="keys")
+    return settings
 
 
 def _up(settings: Config, options: argparse.Namespace) -> int:
@@ -73,22 +98,17 @@ def _demo(settings: Config, options: argparse.Namespace) -> int:
 def _serve(settings: Config, options: argparse.Namespace) -> int:
     if options.parent:
         launcher.end_with(options.parent)
-    if options.workers > 1:
-        if options.service != "ingest":
-            raise StartupError("--workers is for ingest: run more replicas of the others")
-        return workers.serve_workers(options.service, settings, options.workers, options.report_file)
+    if options.workers and options.service != "ingest":
+        raise StartupError("--workers is for ingest: run more replicas of the others")
+    count = options.workers or settings.ingest_workers
+    if options.service == "ingest" and count > 1:
+        return workers.serve_workers(options.service, settings, count, options.report_file)
     asyncio.run(process.serve(options.service, settings, options.report_file))
     return 0
 
 
-def _roles(settings: Config, _: argparse.Namespace) -> int:
-    migrations.create_roles(_owner_url(settings))
-    print("the roles agenttrace_owner, _ingest, _query, _maintain and _grafana exist")
-    return 0
-
-
 def _migrate(settings: Config, _: argparse.Namespace) -> int:
-    applied = migrations.migrate(_owner_url(settings))
+    applied = migrations.migrate(told_url(settings))
     print("\n".join(applied) or f"nothing to do: the schema has version {migrations.expected_version()}")
     return 0
 
@@ -104,9 +124,3 @@ def _seed(settings: Config, _: argparse.Namespace) -> int:
         run_count = sample.load(url)
     print(f"the sample data is loaded: {run_count} runs")
     return 0
-
-
-def _owner_url(settings: Config) -> str:
-    if not settings.database_url:
-        raise StartupError(f"no database: set {config.PREFIX}DATABASE_URL to the URL of its owner")
-    return settings.database_url

@@ -16,9 +16,9 @@ from agenttrace_server.errors import StartupError
 PREFIX = "AGENTTRACE_SERVER_"
 
 
-def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
-    """A field with its line of documentation; a secret is kept out of repr."""
-    return field(default=default, repr=not secret, metadata={"help": help_text})
+def _setting(default: Any, help_text: str, *, secret: bool = False, choices: tuple[str, ...] = ()) -> Any:
+    """A field with its line of documentation; a secret is kept out of repr, and may be read from a file."""
+    return field(default=default, repr=not secret, metadata={"help": help_text, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,31 @@ class Config:
     pool_timeout_seconds: float = _setting(5.0, "How long a call waits for a connection, and a statement may run")
     connect_timeout_seconds: float = _setting(10.0, "How long a start waits for PostgreSQL")
     ingest_transactions: int = _setting(2, "Transactions of new items at the same time; re-sent ones have one more")
+    ingest_workers: int = _setting(1, "Processes of the ingest service, which share its port: for more cores than one")
     ingest_max_waiting: int = _setting(50_000, "Rows that may wait to be written; then new calls are told to come back")
     retention_days: int = _setting(90, "Items older than this are refused as TOO_OLD")
     watch_retention_hours: float = _setting(6.0, "How long ago a WatchRuns may be resumed from")
+    authentication: str = _setting(
+        "auto",
+        "`keys`: calls need a key; `none`: they need none; `auto`: they need one beyond loopback",
+        choices=("auto", "keys", "none"),
+    )
+    insecure: bool = _setting(False, "Listen beyond loopback without TLS or keys, where something else protects it")
+    tls_certificate_file: str = _setting("", "PEM file of the certificate and those it leads to; empty: no TLS")
+    tls_key_file: str = _setting("", "PEM file of the certificate's key, without a passphrase")
+    tls_client_ca_file: str = _setting("", "PEM file: clients must show a certificate that leads to one of these")
+    key_pepper: str = _setting("", "Keys are hashed under it; replicas share it; `up` keeps its own", secret=True)
+    key_pepper_previous: str = _setting("", "The pepper before, while keys that it hashed still live", secret=True)
+    erasure_key: str = _setting("", "Tombstones of erasures are made under it; replicas share it", secret=True)
+    erasure_key_previous: str = _setting("", "The key before, while tombstones made under it are kept", secret=True)
     page_token_key: str = _setting("", "Signs page tokens; replicas share it; empty: made at each start", secret=True)
+    page_token_key_previous: str = _setting("", "The key before, while tokens that it signed are used", secret=True)
+    rate_limit_items: int = _setting(100_000, "Items a second of one key, in one process; 0: no limit")
+    rate_limit_bytes: int = _setting(128 * 2**20, "Bytes a second of one key's uploads, in one process; 0: no limit")
+    rate_limit_streams: int = _setting(20_000, "Open streams of one key, in one process; 0: no limit")
+    name_limit: int = _setting(10_000, "Distinct agents, steps, tools and models of a project, each; 0: no limit")
+    connection_age_seconds: float = _setting(1800.0, "How old a connection gets, more or less; 0: any age")
+    connection_age_grace_seconds: float = _setting(70.0, "How long calls of such a connection have to end; uploads: 60")
     drain_seconds: float = _setting(20.0, "How long open calls have to end at shutdown")
     reuse_port: bool = _setting(False, "Share the port with other processes; `serve ingest --workers` sets it")
     reflection: bool = _setting(False, "Serve gRPC reflection; on in `up`")
@@ -58,16 +79,22 @@ class Config:
 def read(environment: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     """Return the settings of the environment; raise StartupError for an unknown name or an unreadable value.
 
-    `overrides` win over the environment.
+    A secret may stand in a file, which its name with _FILE behind it names. `overrides` win over the environment.
     """
     given = os.environ if environment is None else environment
     types = get_type_hints(Config)
     values: dict[str, Any] = {}
     for name in sorted(name for name in given if name.startswith(PREFIX)):
         setting = name.removeprefix(PREFIX).lower()
-        if setting not in types:
+        if setting in types:
+            values[setting] = _parse(name, given[name], types[setting])
+        elif (secret := setting.removesuffix("_file")) in _secrets() and secret != setting:
+            if secret in values:
+                raise StartupError(f"both {name} and {PREFIX}{secret.upper()} are set: unset one")
+            values[secret] = _read_secret(name, given[name])
+        else:
             raise StartupError(f"there is no setting {name}{_closest(setting, types)}: correct or unset it")
-        values[setting] = _parse(name, given[name], types[setting])
+    _refuse_other_choices(values)
     return Config(**{**values, **overrides})
 
 
@@ -76,6 +103,27 @@ def environment_of(config: Config) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     settings = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
     return inherited | {PREFIX + name.upper(): str(value) for name, value in settings.items()}
+
+
+def _secrets() -> set[str]:
+    return {f.name for f in dataclasses.fields(Config) if not f.repr}
+
+
+def _read_secret(name: str, path: str) -> str:
+    try:
+        secret = Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(f"the file that {name} names can not be read: correct its path or its mode") from None
+    if not secret:
+        raise StartupError(f"the file that {name} names is empty")
+    return secret
+
+
+def _refuse_other_choices(values: Mapping[str, Any]) -> None:
+    for f in dataclasses.fields(Config):
+        choices = f.metadata["choices"]
+        if choices and values.get(f.name, f.default) not in choices:
+            raise StartupError(f"{PREFIX}{f.name.upper()} must be one of {', '.join(choices)}")
 
 
 def _closest(setting: str, known: Mapping[str, Any]) -> str:

@@ -38,6 +38,11 @@ def text(value: str) -> bytes:
     return _pack_length(len(raw)) + raw
 
 
+def bytea(value: bytes) -> bytes:
+    """Return a bytea."""
+    return _pack_length(len(value)) + value
+
+
 def uuid(value: str) -> bytes:
     """Return a uuid, of its canonical spelling."""
     return b"\0\0\0\x10" + bytes.fromhex(value.replace("-", ""))

@@ -9,6 +9,9 @@ They know their reason and facts, and nothing of gRPC:
         InvalidResumeToken
       ResumeTokenExpired
       RunNotFound
+      Unauthenticated
+      ScopeMissing
+      RateLimited
       Overloaded
       Draining
       StoreUnavailable
@@ -18,7 +21,8 @@ They know their reason and facts, and nothing of gRPC:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 
@@ -33,8 +37,10 @@ class ServiceError(Exception):
     """A call can not be answered. `text` is for people and holds no value of the request."""
 
     reason: ClassVar[str]
-    text: ClassVar[str]
-    retry_seconds: ClassVar[float | None] = None
+    text: str
+    retry_seconds: float | None = None
+    # For programs, in the error's ErrorInfo; from closed sets, like the text.
+    facts: Mapping[str, str] = MappingProxyType({})
 
     def __str__(self) -> str:
         return self.text
@@ -84,6 +90,49 @@ class RunNotFound(ServiceError):
 
     reason = "RUN_NOT_FOUND"
     text = "The project has no run with this id."
+
+
+class Unauthenticated(ServiceError):
+    """A call has no key that counts. `cause`: missing, malformed, unknown, expired or revoked."""
+
+    reason = "UNAUTHENTICATED"
+    text = "The call has no API key that counts."
+    texts: ClassVar[Mapping[str, str]] = {
+        "missing": "The call needs an API key: send it in the metadata as `authorization: Bearer at_...`.",
+        "malformed": "What was sent as an API key has not the form of one: at_<12 characters>_<43 characters>.",
+        "unknown": "There is no such API key.",
+        "expired": "The API key has expired.",
+        "revoked": "The API key was revoked.",
+    }
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.text = self.texts[cause]
+        self.facts = {"cause": cause}
+
+
+class ScopeMissing(ServiceError):
+    """A call's key does not have the scope that the call needs."""
+
+    reason = "SCOPE_MISSING"
+    text = "The API key does not have the scope that this call needs."
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.text = f"The API key does not have the scope that this call needs: {scope}."
+        self.facts = {"scope": scope}
+
+
+class RateLimited(ServiceError):
+    """A key has passed a rate limit. `limit`: items, bytes or streams; `seconds`: until there is room again."""
+
+    reason = "RATE_LIMITED"
+    text = "The API key has passed a rate limit: try again later."
+
+    def __init__(self, limit: str, seconds: float) -> None:
+        super().__init__(limit)
+        self.retry_seconds = seconds
+        self.facts = {"limit": limit}
 
 
 class Overloaded(ServiceError):

@@ -9,6 +9,8 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}", re.ASCII)
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 # A keyed hash that the client makes: never an id.
 USER_KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# The session_id and tool.call_id of registry mode: a UUID, hex digits, or an id that a provider gave a call.
+OPAQUE_ID: Final = re.compile(r"[0-9a-f-]{16,64}|(call|toolu|fc)_[A-Za-z0-9]{16,}", re.ASCII)
 # Keys of attributes, in the spelling of OpenTelemetry.
 ATTRIBUTE_KEY: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 # The size of one message. In bytes.
@@ -142,9 +144,228 @@ CONTENT_KEY_ALLOWED_LAST_PARTS: Final = frozenset(
         "format",
         "hash",
         "id",
+        "model",
         "name",
         "size",
         "type",
+        "version",
+    }
+)
+# What is secret or personal by its shape: name, regular expression, and what else must be so of a find.
+SCANNERS: Final = (
+    (
+        "openai_key",
+        r"sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}|(?:or-v1-)?[A-Za-z0-9]{32,})",
+        "",
+    ),
+    (
+        "anthropic_key",
+        r"sk-ant-[a-z]{3,5}[0-9]{2}-[A-Za-z0-9_-]{40,}",
+        "",
+    ),
+    (
+        "aws_key_id",
+        r"A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])",
+        "",
+    ),
+    (
+        "github_key",
+        r"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
+        "",
+    ),
+    (
+        "gitlab_key",
+        r"glpat-[A-Za-z0-9_-]{20,}",
+        "",
+    ),
+    (
+        "slack_key",
+        (
+            r"(?:xox[abeoprs]-(?:[0-9]+-)+[A-Za-z0-9]{10,}|xox[abeoprs]-[A-Za-z0-9]{20,}|xapp-[0-9]-[A-Z"
+            r"0-9]+-[0-9]+-[a-z0-9]{20,})"
+        ),
+        "",
+    ),
+    (
+        "google_key",
+        r"(?:AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_-]{30,}|GOCSPX-[A-Za-z0-9_-]{28})",
+        "",
+    ),
+    (
+        "stripe_key",
+        r"(?:[srp]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,})",
+        "",
+    ),
+    (
+        "hugging_face_key",
+        r"hf_[A-Za-z0-9]{30,}",
+        "",
+    ),
+    (
+        "agenttrace_key",
+        r"at_[A-Za-z0-9]{1,40}_[A-Za-z0-9]{43}",
+        "",
+    ),
+    (
+        "other_key",
+        (
+            r"(?:(?:gsk_|xai-|pplx-|r8_|npm_)[A-Za-z0-9]{36,}|pypi-[A-Za-z0-9_-]{60,}|SG\.[\w-]{22}\.[\w-]{4"
+            r"3}|(?:lsv2_(?:pt|sk)|do[opr]_v1)_[0-9a-f]{32,})"
+        ),
+        "",
+    ),
+    (
+        "jwt",
+        r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+        "",
+    ),
+    (
+        "pem",
+        (
+            r"(?:-{4}(?:BEGIN|END)|(?:MII[A-Za-z0-9+/]{2}|MI[GC][A-Za-z0-9+/]{3}|MC4CAQ)[A-Za-z0-9+/]{40"
+            r",}|b3BlbnNzaC1rZXktdjE[A-Za-z0-9+/]{10,})"
+        ),
+        "",
+    ),
+    (
+        "email",
+        (
+            r"[A-Za-z0-9._+-]{1,64}@(?:[A-Za-z0-9-]+\.)*(?!v?[0-9]{1,2}\.)[A-Za-z0-9-]+\.[A-Za-z]{2,24}(?!["
+            r"A-Za-z0-9])"
+        ),
+        "",
+    ),
+    (
+        "url_password",
+        r"[A-Za-z][A-Za-z0-9+.]*://[^/@]*:[^/@]+@",
+        "",
+    ),
+    (
+        "card_number",
+        (
+            r"(?<!_)(?:(?:4[0-9]{3}|5[1-5][0-9]{2}|2(?:2[2-9]|[3-6][0-9]|7[01])[0-9]|2720|6(?:011|5[0-9]"
+            r"{2}|4[4-9][0-9]|2[0-9]{2})|35[2-8][0-9])(?:[-.:/|+]?[0-9]{4}){3}|3[47][0-9]{2}[-.:/|+]?[0-"
+            r"9]{6}[-.:/|+]?[0-9]{5}|3(?:0[0-5]|[689][0-9])[0-9][-.:/|+]?[0-9]{6}[-.:/|+]?[0-9]{4})(?!\w)"
+        ),
+        "luhn",
+    ),
+    (
+        "iban",
+        (
+            r"(?<!_)[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?:[-.:/|+][A-Z0-9]{4}){2,7}(?:[-.:/|+][A-Z0-9]{1"
+            r",4})?)(?!\w)"
+        ),
+        "iban",
+    ),
+)
+# What a find begins with; those of the other scanners hold an @ behind their first character.
+SCANNER_STARTS: Final = (
+    r"sk-",
+    r"A[KS]IA",
+    r"gh[pousr]_|github_pat_",
+    r"glpat-",
+    r"xox|xapp-",
+    r"AIza|ya29|GOCSPX-",
+    r"[srp]k_|whsec_",
+    r"hf_",
+    r"at_",
+    r"gsk_|xai-|pplx-|r8_|npm_|pypi-|SG\.|lsv2_|do[opr]_v1_",
+    r"eyJ",
+    r"MI[IGC]|MC4CAQ|b3BlbnNz|-{4}",
+    r"[2-6][0-9]{3}[-.:/|+]?[0-9]{4}",
+    r"[A-Z]{2}[0-9]{2}[-.:/|+]?[A-Z0-9]{4}",
+)
+# The lengths of account numbers by country.
+IBAN_LENGTHS: Final = {
+    "AD": 24,
+    "AE": 23,
+    "AL": 28,
+    "AT": 20,
+    "AZ": 28,
+    "BA": 20,
+    "BE": 16,
+    "BG": 22,
+    "BH": 22,
+    "BR": 29,
+    "BY": 28,
+    "CH": 21,
+    "CR": 22,
+    "CY": 28,
+    "CZ": 24,
+    "DE": 22,
+    "DK": 18,
+    "DO": 28,
+    "EE": 20,
+    "EG": 29,
+    "ES": 24,
+    "FI": 18,
+    "FO": 18,
+    "FR": 27,
+    "GB": 22,
+    "GE": 22,
+    "GI": 23,
+    "GL": 18,
+    "GR": 27,
+    "GT": 28,
+    "HR": 21,
+    "HU": 28,
+    "IE": 22,
+    "IL": 23,
+    "IQ": 23,
+    "IS": 26,
+    "IT": 27,
+    "JO": 30,
+    "KW": 30,
+    "KZ": 20,
+    "LB": 28,
+    "LC": 32,
+    "LI": 21,
+    "LT": 20,
+    "LU": 20,
+    "LV": 21,
+    "LY": 25,
+    "MC": 27,
+    "MD": 24,
+    "ME": 22,
+    "MK": 19,
+    "MR": 27,
+    "MT": 31,
+    "MU": 30,
+    "NL": 18,
+    "NO": 15,
+    "OM": 23,
+    "PK": 24,
+    "PL": 28,
+    "PS": 29,
+    "PT": 25,
+    "QA": 29,
+    "RO": 24,
+    "RS": 22,
+    "SA": 24,
+    "SC": 31,
+    "SE": 24,
+    "SI": 19,
+    "SK": 24,
+    "SM": 27,
+    "ST": 25,
+    "SV": 28,
+    "TL": 23,
+    "TN": 24,
+    "TR": 26,
+    "UA": 29,
+    "VA": 22,
+    "VG": 24,
+    "XK": 20,
+}
+# What looks random: a run of characters, and how many bits each of them tells at least.
+RANDOM_RUN: Final = r"[A-Za-z0-9+]{24,}"
+RANDOM_BITS_PER_CHARACTER: Final = 4.0
+RANDOM_ALLOWED_LAST_PARTS: Final = frozenset(
+    {
+        "digest",
+        "hash",
+        "id",
+        "sha",
         "version",
     }
 )

@@ -19,6 +19,9 @@ _ABANDON_LIMIT = 1000
 # Deleted in one transaction: soon done, so that nobody waits for a row for long.
 _DELETE_LIMIT = 1000
 _HOURS_LIMIT = 1000
+# A tombstone is needed until all that was there at the erasure is TOO_OLD, however late a spool is sent: for the
+# retention, a day in which items may be dated ahead, and some for agents' clocks.
+_TOMBSTONES_LONGER = timedelta(days=7)
 # An hour is computed once it is left alone; one that never is, from time to time.
 _QUIET = timedelta(minutes=2)
 _PATIENCE = timedelta(minutes=15)
@@ -105,7 +108,9 @@ class Maintainer:
     async def _retain(self) -> Counts:
         before = _first_day_kept(self._retention)
         deleted = await _total(lambda: self._stores.retention.delete_runs(before, _DELETE_LIMIT))
-        return {"runs_deleted": deleted, "partitions_dropped": await self._stores.retention.drop_partitions(before)}
+        dropped = await self._stores.retention.drop_partitions(before)
+        trimmed = await self._stores.maintenance.trim_erasures(self._retention + _TOMBSTONES_LONGER)
+        return {"runs_deleted": deleted, "partitions_dropped": dropped, "tombstones_trimmed": trimmed}
 
     async def _roll_up(self, quiet: timedelta) -> Counts:
         rollups = self._stores.rollups

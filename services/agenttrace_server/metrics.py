@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,7 +12,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool.base import BasePool
 
 _RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 # OpenTelemetry's buckets for rpc.server.call.duration.
@@ -24,11 +24,14 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._pools: list[BasePool] = []
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self._declare_rpc()
         self._declare_ingest()
+        self._declare_authentication()
+        self._declare_transport()
         self.ready = Gauge(
             "agenttrace_ready", "1 while the dependency answers.", ["dependency"], registry=self.registry
         )
@@ -73,6 +76,27 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _declare_authentication(self) -> None:
+        self.auth_failures = Counter(
+            "agenttrace_auth_failures_total",
+            "Calls refused for their API key: missing, malformed, unknown, wrong_secret, expired, revoked or scope.",
+            ["reason"],
+            registry=self.registry,
+        )
+
+    def _declare_transport(self) -> None:
+        self.tls_certificate_expiry = Gauge(
+            "agenttrace_tls_certificate_expiry_timestamp_seconds",
+            "When the certificate that is served expires, since 1970; 0 without TLS.",
+            registry=self.registry,
+        )
+        self.rate_limited = Counter(
+            "agenttrace_rate_limited_total",
+            "Calls refused or ended early at a limit of their key: items, bytes or streams.",
+            ["limit"],
+            registry=self.registry,
+        )
+
     def count_items(self, item: str, *, accepted: int, duplicate: int) -> None:
         """Count items that were stored or known already."""
         if accepted:
@@ -85,34 +109,36 @@ class Metrics:
         self._items.labels(item, "rejected").inc()
         self._rejections.labels(reason).inc()
 
-    def watch_pool(self, pool: AsyncConnectionPool) -> None:
-        """Show a pool's state at every scrape."""
-        self.registry.register(_PoolCollector(pool))
+    def watch_pool(self, pool: BasePool) -> None:
+        """Show a pool's state at every scrape, beside those of the other pools."""
+        if not self._pools:
+            self.registry.register(_PoolCollector(self._pools))
+        self._pools.append(pool)
 
 
 class _PoolCollector(Collector):
-    """The state of a pool, read when it is scraped rather than by a timer."""
+    """The state of the pools, read when it is scraped rather than by a timer."""
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self._pool = pool
+    def __init__(self, pools: Sequence[BasePool]) -> None:
+        self._pools = pools
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the pool's gauges and counters."""
-        stats = self._pool.get_stats()
-        connections = GaugeMetricFamily("agenttrace_db_pool_connections", "Connections by state.", labels=["state"])
-        connections.add_metric(["idle"], stats.get("pool_available", 0))
-        connections.add_metric(["used"], stats.get("pool_size", 0) - stats.get("pool_available", 0))
-        yield connections
-        yield GaugeMetricFamily(
-            "agenttrace_db_pool_max_connections", "The most connections.", value=stats.get("pool_max", 0)
+        """Yield the pools' gauges and counters."""
+        connections = GaugeMetricFamily(
+            "agenttrace_db_pool_connections", "Connections by state.", labels=["pool", "state"]
         )
-        yield GaugeMetricFamily(
-            "agenttrace_db_pool_requests_waiting",
-            "Callers that wait for a connection.",
-            value=stats.get("requests_waiting", 0),
+        most = GaugeMetricFamily("agenttrace_db_pool_max_connections", "The most connections.", labels=["pool"])
+        waiting = GaugeMetricFamily(
+            "agenttrace_db_pool_requests_waiting", "Callers that wait for a connection.", labels=["pool"]
         )
-        yield CounterMetricFamily(
-            "agenttrace_db_pool_request_errors",
-            "Callers that got no connection.",
-            value=stats.get("requests_errors", 0),
+        errors = CounterMetricFamily(
+            "agenttrace_db_pool_request_errors", "Callers that got no connection.", labels=["pool"]
         )
+        for pool in self._pools:
+            name, stats = pool.name.removeprefix("agenttrace-"), pool.get_stats()
+            connections.add_metric([name, "idle"], stats.get("pool_available", 0))
+            connections.add_metric([name, "used"], stats.get("pool_size", 0) - stats.get("pool_available", 0))
+            most.add_metric([name], stats.get("pool_max", 0))
+            waiting.add_metric([name], stats.get("requests_waiting", 0))
+            errors.add_metric([name], stats.get("requests_errors", 0))
+        yield from (connections, most, waiting, errors)

@@ -7,10 +7,24 @@ datetimes, ids are UUIDs or their canonical text; statuses and types are spelt a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-# The project of a deployment without keys.
+# The project of calls without a key, where none is needed.
 DEFAULT_PROJECT_ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key as the services see it. `expire_seconds`: what is left of it, None where it does not expire."""
+
+    key_id: str
+    project_id: int
+    secret_hash: bytes
+    pepper_id: str
+    scopes: list[str]
+    expire_seconds: float | None
+    is_revoked: bool
 
 
 class RunMessage(NamedTuple):

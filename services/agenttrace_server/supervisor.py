@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import secrets
 import shutil
 import socket
 import subprocess
@@ -14,12 +13,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from agenttrace_server import bundled, process
 from agenttrace_server.children import Child, stop_all, stop_event, wait_for_signal
 from agenttrace_server.config import Config, environment_of
 from agenttrace_server.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from agenttrace_server.errors import StartupError
+from agenttrace_server.kept_secrets import with_kept_secrets
+from agenttrace_server.listening import keys_required, refuse_open_address, split
 from agenttrace_server.store import migrations
 
 _ENDPOINTS_FILE = "endpoints.json"
@@ -38,7 +40,7 @@ def up(config: Config, *, ephemeral: bool = False, endpoints_file: Path | None =
         if endpoints_file:
             process.write_atomically(endpoints_file, json.dumps(endpoints, indent=2))
             stack.callback(endpoints_file.unlink, missing_ok=True)
-        print(_where_to_look(endpoints), flush=True)
+        print(_where_to_look(config, endpoints), flush=True)
         return wait_for_signal(children, stopping)
 
 
@@ -55,7 +57,10 @@ def demo(config: Config, *, exit_after: bool) -> int:
         if exit_after:
             print(f"\nwhat was recorded is kept in {config.data_directory}; `agenttrace-server up` serves it")
             return 0
-        print("\n" + _where_to_look(endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.", flush=True)
+        print(
+            "\n" + _where_to_look(config, endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.",
+            flush=True,
+        )
         return wait_for_signal(children, stopping)
 
 
@@ -63,27 +68,32 @@ def demo(config: Config, *, exit_after: bool) -> int:
 def database(config: Config) -> Iterator[str]:
     """The URL of the database that `up` uses: the one that is set, the one of a running `up`, or its private one."""
     with ExitStack() as stack:
-        running = config.data_directory / _ENDPOINTS_FILE
         if config.database_url:
             _prepare_foreign(config.database_url)
             yield config.database_url
-        elif running.exists():
-            yield str(json.loads(running.read_text())["database_url"])
+        elif running := running_endpoints(config):
+            yield str(running["database_url"])
         else:
             yield _private_database(stack, config)
 
 
+def running_endpoints(config: Config) -> dict[str, Any]:
+    """Return the endpoints of an `up` that runs in the data directory; nothing where none does."""
+    file = config.data_directory / _ENDPOINTS_FILE
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
 def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple[dict[str, object], list[Child]]:
     """Start database and services; return their endpoints once all are healthy, and the processes."""
+    for address in (config.ingest_address, config.query_address):
+        refuse_open_address(config, address)
     _require_free_ports(config)
     if config.database_url:
         _prepare_foreign(config.database_url)
         url = config.database_url
     else:
         url = _private_database(stack, config)
-    config = dataclasses.replace(
-        config, database_url=url, reflection=True, page_token_key=config.page_token_key or secrets.token_hex(32)
-    )
+    config = dataclasses.replace(with_kept_secrets(config), database_url=url, reflection=True)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agenttrace-")))
     children = [Child(name, config, folder) for name in process.SERVICES]
     # Last in, first out: the services drain before the database stops.
@@ -91,7 +101,11 @@ def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple
     for child in children:
         child.start()
     reports = {child.name: child.wait_until_serving(stopping) for child in children}
-    endpoints: dict[str, object] = {name: report["address"] for name, report in reports.items() if report["address"]}
+    # Without a scheme the SDK takes an address of this machine for plaintext.
+    scheme = "https://" if config.tls_certificate_file else ""
+    endpoints: dict[str, object] = {
+        name: scheme + report["address"] for name, report in reports.items() if report["address"]
+    }
     endpoints["metrics"] = {name: report["metrics_url"] for name, report in reports.items()}
     endpoints["database_url"] = url
     _publish(stack, config, endpoints)
@@ -153,14 +167,13 @@ def _require_free_ports(config: Config) -> None:
     addresses = {name: f"{config.metrics_host}:{port}" for name, port in metrics.items()}
     addresses |= {"INGEST_ADDRESS": config.ingest_address, "QUERY_ADDRESS": config.query_address}
     for name, address in addresses.items():
-        host, _, port = address.rpartition(":")
-        if not port.isdigit():
-            raise StartupError(f"AGENTTRACE_SERVER_{name} must look like 127.0.0.1:50051")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
+        if address.startswith("unix"):
+            continue  # a file: the service says where it can not be made
+        host, port = split(address)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host.strip("[]"), int(port)))
+                probe.bind((host, port))
             except OSError:
                 raise StartupError(
                     f"can not listen on {address}: stop what does (another `agenttrace-server up`?), "
@@ -175,7 +188,7 @@ def _record_example(config: Config, endpoints: Mapping[str, object]) -> int:
     return subprocess.run([sys.executable, example], env=environment, check=False).returncode
 
 
-def _where_to_look(endpoints: Mapping[str, object]) -> str:
+def _where_to_look(config: Config, endpoints: Mapping[str, object]) -> str:
     """What a person needs to go on."""
     metrics = endpoints["metrics"]
     assert isinstance(metrics, dict)
@@ -187,6 +200,9 @@ def _where_to_look(endpoints: Mapping[str, object]) -> str:
         f"  read     gRPC {endpoints['query']}   (AGENTTRACE_QUERY_ENDPOINT)",
         *(f"  metrics  {name:8} {url}" for name, url in metrics.items()),
     ]
+    if any(keys_required(config, address) for address in (config.ingest_address, config.query_address)):
+        create = f"{_command('agenttrace-server')} keys create NAME --scope ingest,query"
+        lines.append(f"  keys     calls need one: {create}   (AGENTTRACE_API_KEY)")
     return "\n".join(lines)
 
 

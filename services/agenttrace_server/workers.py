@@ -46,7 +46,9 @@ def _of_worker(config: Config, address: str, index: int) -> Config:
     port = config.ingest_metrics_port
     if index and port:
         port = _FURTHER_METRICS_PORTS + index
-    return dataclasses.replace(config, ingest_address=address, ingest_metrics_port=port, reuse_port=True)
+    return dataclasses.replace(
+        config, ingest_address=address, ingest_metrics_port=port, ingest_workers=1, reuse_port=True
+    )
 
 
 @contextmanager

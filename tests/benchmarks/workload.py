@@ -29,6 +29,7 @@ _RESEND = b"\x20\x01"
 _RUNS, _STEPS, _FAILURES = b"\x0a", b"\x12", b"\x1a"
 _FIRST_ID, _SECOND_ID, _THIRD_ID = b"\x0a\x24", b"\x12\x24", b"\x1a\x24"
 _NAMES = ("plan", "search_handbook", "answer", "lookup_order", "lookup_customer", "summarize")
+_REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
 _TYPES = (step_pb2.STEP_TYPE_PLAN, step_pb2.STEP_TYPE_RETRIEVE, step_pb2.STEP_TYPE_MODEL, step_pb2.STEP_TYPE_TOOL)
 
 
@@ -43,7 +44,10 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What one client sends. `open_runs`: of so many runs at a time, a step of each in turn."""
+    """What one client sends. `open_runs`: of so many runs at a time, a step of each in turn.
+
+    `new_values`: the string among a step's attributes is another one in every step.
+    """
 
     seed: int
     steps: int
@@ -51,6 +55,7 @@ class Workload:
     steps_per_message: int = 500
     open_runs: int = 1
     failures: bool = False
+    new_values: bool = False
 
     def messages(self) -> list[Message]:
         """The upload's messages."""
@@ -85,7 +90,8 @@ class Workload:
     def _step(self, run: _RunTemplate, step: _Step, run_text: str) -> bytes:
         step_text = uuid_text(step.step_number)
         if not (self.failures and step.position == _FAILING_POSITION and step.run_number % _ONE_RUN_IN == 0):
-            return run.steps[step.position].with_ids(run_text, step_text)
+            encoded = run.steps[step.position].with_ids(run_text, step_text)
+            return _with_new_value(encoded, step) if self.new_values else encoded
         failed = run.failed_step.with_ids(run_text, step_text)
         return failed + run.failure.with_ids(uuid_text(step.step_number ^ 1), run_text, step_text)
 
@@ -105,6 +111,12 @@ class Workload:
                 run_number = _uuid_7(clock, dice)
             yield _Step(run_number, _uuid_7(clock, dice), position, run_number % _VARIANTS, is_first)
             runs[slot] = run_number, position + 1
+
+
+def _with_new_value(encoded: bytes, step: _Step) -> bytes:
+    """The step with another value of the same length in place of its region."""
+    region = _REGIONS[step.variant % 3].encode()
+    return encoded.replace(region, f"{step.step_number & (1 << 4 * len(region)) - 1:0{len(region)}x}".encode())
 
 
 def resent(message: Message) -> Message:
@@ -202,7 +214,7 @@ def step_message(variant: int, position: int, begin_us: int) -> step_pb2.Step:
     step.end_time.FromMicroseconds(start + 120_000 + variant * 997)
     step.attributes["http.status_code"].int_value = 200 + variant % 4
     step.attributes["cache.hit"].bool_value = variant % 2 == 0
-    step.attributes["region"].string_value = ("eu-west-1", "us-east-1", "ap-south-1")[variant % 3]
+    step.attributes["region"].string_value = _REGIONS[variant % 3]
     if position % 3 == 2:
         _add_model(step, variant)
     elif position % 3 == 1:

@@ -7,13 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
 
 from agenttrace.v1 import error_pb2, failure_pb2, ingest_service_pb2, query_service_pb2, run_pb2, step_pb2
-from agenttrace_server import errors
+from agenttrace_server import errors, limits
 from agenttrace_server.interceptors.error_status import STATUS_OF
 
 ROOT = Path(__file__).parents[2]
@@ -38,43 +41,124 @@ UPLOADED_STRINGS = {
 }  # fmt: skip
 
 
-def messages() -> list[Descriptor]:
-    return [message for file in FILES for message in file.DESCRIPTOR.message_types_by_name.values()]
-
-
-def uploaded(message: Descriptor, seen: set[str]) -> list[str]:
-    """The string and bytes fields within a message, as Message.field."""
-    if message.full_name in seen:
-        return []
-    seen.add(message.full_name)
-    found = []
-    for field in message.fields:
-        if field.message_type is not None:
-            found += uploaded(field.message_type, seen)
-        elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
-            found.append(f"{message.full_name}.{field.name}".removeprefix("agenttrace.v1."))
-    return found
-
-
 def test_every_message_reserves_the_names_of_content() -> None:
-    text = "\n".join(path.read_text() for path in PROTO.rglob("*.proto"))
-    bodies = re.findall(r"^message (\w+) \{\n  reserved (.*?);", text, re.MULTILINE | re.DOTALL)
-    reserved = {name: set(re.findall(r'"(\w+)"', names)) for name, names in bodies}
-
-    assert {message.name for message in messages()} == set(reserved)
-    assert all(names == RESERVED for names in reserved.values())
+    assert unreserved(contract()) == []
 
 
 def test_no_upload_has_a_string_without_a_form() -> None:
-    request = ingest_service_pb2.DESCRIPTOR.message_types_by_name["UploadStepsRequest"]
+    assert uploaded_strings(contract()) == set(UPLOADED_STRINGS)
 
-    assert set(uploaded(request, set())) == set(UPLOADED_STRINGS)
+
+def test_no_string_of_an_upload_is_named_for_content() -> None:
+    names = {string.rpartition(".")[2] for string in UPLOADED_STRINGS}
+
+    assert [name for name in names if limits.is_content_key(name)] == []
+
+
+def contract() -> FileDescriptorSet:
+    """The files of the contract and what they import, from their descriptors."""
+    found: dict[str, Any] = {}
+
+    def add(file: Any) -> None:
+        if file.name not in found:
+            for dependency in file.dependencies:
+                add(dependency)
+            found[file.name] = FileDescriptorProto.FromString(file.serialized_pb)
+
+    for module in FILES:
+        add(module.DESCRIPTOR)
+    return FileDescriptorSet(file=found.values())
+
+
+def unreserved(files: FileDescriptorSet) -> list[str]:
+    """Our messages, those declared within others among them, that do not reserve each name of content."""
+
+    def within(messages: Iterable[DescriptorProto], prefix: str) -> Iterator[str]:
+        for message in messages:
+            if not message.options.map_entry and not set(message.reserved_name) >= RESERVED:
+                yield prefix + message.name
+            yield from within(message.nested_type, f"{prefix}{message.name}.")
+
+    ours = (file for file in files.file if file.package == "agenttrace.v1")
+    return [name for file in ours for name in within(file.message_type, "")]
+
+
+def uploaded_strings(files: FileDescriptorSet) -> set[str]:
+    """The fields that take strings or bytes within any request of the ingest service, as Message.field."""
+    pool = DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    service = pool.FindServiceByName("agenttrace.v1.IngestService")
+    seen: set[str] = set()
+    return {name for method in service.methods for name in strings_within(method.input_type, seen)}
+
+
+def strings_within(message: Any, seen: set[str]) -> Iterator[str]:
+    if message.full_name in seen:
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        if field.message_type is not None:
+            yield from strings_within(field.message_type, seen)
+        elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
+            yield f"{message.full_name}.{field.name}".removeprefix("agenttrace.v1.")
+
+
+STRING, BYTES, MESSAGE = (getattr(FieldDescriptorProto, f"TYPE_{name}") for name in ("STRING", "BYTES", "MESSAGE"))
+
+
+@pytest.mark.parametrize(
+    ("file", "message", "field", "found"),
+    [
+        ("step", "Step", {"name": "note", "type": STRING}, "Step.note"),
+        ("step", "Usage", {"name": "raw", "type": BYTES}, "Usage.raw"),
+        ("step", "Retrieval", {"name": "hits", "type": STRING, "label": 3}, "Retrieval.hits"),
+        ("failure", "Failure", {"name": "detail", "type": STRING}, "Failure.detail"),
+        ("ingest_service", "RecordBatchRequest", {"name": "comment", "type": STRING}, "RecordBatchRequest.comment"),
+        (
+            "run",
+            "Run",
+            {"name": "parent", "type": MESSAGE, "type_name": ".agenttrace.v1.Note"},
+            "Note.text",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_new_field_for_prose_is_noticed(file: str, message: str, field: dict[str, Any], found: str) -> None:
+    """Wherever it is: in an item, inside one, in a request, or in a message of its own."""
+    changed = contract()
+    target = next(f for f in changed.file if f.name == f"agenttrace/v1/{file}.proto")
+    within = next(m for m in target.message_type if m.name == message)
+    within.field.add(**{"number": 500, "label": 1, **field})
+    if "type_name" in field:
+        note = target.message_type.add(name="Note")
+        note.field.add(name="text", number=1, type=STRING, label=1)
+
+    assert uploaded_strings(changed) - set(UPLOADED_STRINGS) == {found}
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_name_of_content_that_is_no_longer_reserved_is_noticed(name: str) -> None:
+    changed = contract()
+    step = next(m for f in changed.file if f.name.endswith("/step.proto") for m in f.message_type if m.name == "Step")
+    step.reserved_name.remove(name)
+
+    assert unreserved(changed) == ["Step"]
+
+
+def test_a_message_within_a_message_has_to_reserve_them_too() -> None:
+    changed = contract()
+    step = next(m for f in changed.file if f.name.endswith("/step.proto") for m in f.message_type if m.name == "Step")
+    step.nested_type.add(name="Inner")
+
+    assert unreserved(changed) == ["Step.Inner"]
 
 
 def test_the_forms_of_strings_are_those_of_the_limits() -> None:
     patterns = json.loads((PROTO / "agenttrace/v1/limits.json").read_text())["patterns"]
 
-    assert set(UPLOADED_STRINGS.values()) == set(patterns)
+    # opaque_id narrows the form of some tokens, in registry mode.
+    assert {*UPLOADED_STRINGS.values(), "opaque_id"} == set(patterns)
 
 
 def test_both_uploads_take_the_same_batch() -> None:
@@ -124,8 +208,6 @@ def test_every_reason_of_rejection_and_field_used_by_the_server_is_in_the_contra
 
 
 def test_the_released_contract_is_committed_and_readable() -> None:
-    from google.protobuf.descriptor_pb2 import FileDescriptorSet
-
     released = FileDescriptorSet.FromString((PROTO / "released/v1.binpb").read_bytes())
 
     assert "agenttrace/v1/run.proto" in {file.name for file in released.file}

@@ -172,22 +172,17 @@ def test_steps_whose_day_has_no_partition_are_kept_by_the_client_rather_than_rej
 def test_a_run_that_the_retention_deletes_under_a_batch_is_made_anew(
     service: IngestProcess, connection: psycopg.Connection, database_url: str, make: Generator, journal: Journal
 ) -> None:
-    """Between the moment at which it is known and the one at which it is locked: its neighbours must not suffer."""
-    old, new = sorted([make.run(3), make.run(3)], key=lambda items: items[0].key[1])
-    with channel_to(service.address) as channel, psycopg.connect(database_url) as rival:
+    """A batch waits for the deletion of its run, or the deletion for the batch: its neighbours must not suffer."""
+    old, new = make.run(3), make.run(3)
+    with channel_to(service.address) as channel, psycopg.connect(database_url) as retention:
         assert send(channel, [old], journal) == []
-        # Ours finds the old one known, then waits for what becomes of the rival's insert of the new one.
-        rival.execute(
-            "INSERT INTO agent_runs (project_id, run_id, day, is_stub, status, start_time) "
-            "VALUES (1, %s, now(), true, 'RUNNING', now())", (new[0].key[1],)
-        )  # fmt: skip
+        retention.execute("DELETE FROM agent_runs WHERE run_id = %s", (old[0].key[1],))
+        retention.execute("DELETE FROM agent_steps")
+        retention.execute("DELETE FROM agent_failures")
 
         def delete() -> None:
             wait_until(lambda: _waiting(connection), "ours waits")
-            connection.execute("DELETE FROM agent_runs WHERE run_id = %s", (old[0].key[1],))
-            connection.execute("DELETE FROM agent_steps")
-            connection.execute("DELETE FROM agent_failures")
-            rival.rollback()
+            retention.commit()
 
         more = [make.step(old[0].key[1])]
         left: list[Any] = []

@@ -38,7 +38,7 @@ def execute(connection: psycopg.Connection, statement: str) -> list[Any]:
 
 
 BACKENDS = """
-SELECT {} FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'agenttrace-ingest'
+SELECT {} FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'agenttrace-ingest%'
 """
 
 

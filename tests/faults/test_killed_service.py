@@ -134,7 +134,7 @@ def _kill_while_blocked(
 def _sessions(connection: psycopg.Connection, condition: str = "AND state <> 'idle'") -> list[Any]:
     return connection.execute(
         "SELECT pid, wait_event_type FROM pg_stat_activity WHERE datname = current_database() "  # type: ignore[arg-type]
-        f"AND application_name = 'agenttrace-ingest' {condition}"
+        f"AND application_name LIKE 'agenttrace-ingest%' {condition}"
     ).fetchall()
 
 

@@ -247,8 +247,8 @@ def test_a_database_that_is_away_leaves_everything_in_the_spool_until_it_is_back
                 pass
             way.target = NOWHERE
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agenttrace-ingest'"
-                " AND datname = current_database()"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name LIKE 'agenttrace-ingest%' AND datname = current_database()"
             )
             while agent.line()["spooled"] < 4_000:
                 pass
@@ -330,7 +330,7 @@ def test_a_partition_is_waited_out(
 ) -> None:
     """F18: the link is down for longer than a call may take; the agent goes on, and everything arrives."""
     with _network() as (inside, host, link):
-        service = serve(ingest_address=f"{host}:0")
+        service = serve(ingest_address=f"{host}:0", insecure="true", authentication="none")
         bounds = {"delay_seconds": 0.05, "timeout_seconds": 1.0, "max_items": 3_000}
         late = task(
             endpoint=f"http://{service.address}", runs=200, steps=50, flush_seconds=0.02, bounds=bounds, then="close"

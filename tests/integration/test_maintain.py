@@ -28,6 +28,7 @@ def test_once_does_everything_and_says_what(database_url: str, connection: psyco
         "changes_trimmed": 0,
         "runs_deleted": 0,
         "partitions_dropped": 0,
+        "tombstones_trimmed": 0,
         "hours_rolled_up": 1,
     }
     assert set(maintain_once(database_url).values()) == {0}

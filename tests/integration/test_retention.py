@@ -9,11 +9,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.maintain import Stores
 from agenttrace_server.records import Outcome
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.pool import Database
 from agenttrace_server.store.retention import RetentionStore
+from agenttrace_server.store.write_pool import WriteDatabase
 from fix_maintain import (
     LAST_KEPT,
     RETENTION_DAYS,
@@ -201,12 +203,12 @@ def test_days_are_dropped_while_writers_write(database_url: str, connection: psy
 
 async def _write_and_drop(url: str) -> tuple[int, int]:
     """How many partitions were dropped, and how many batches written meanwhile."""
-    writing = Database(url, name="writers", role="agenttrace_ingest", max_size=3, timeout_seconds=20)
+    writing = WriteDatabase(url, name="writers", role="agenttrace_ingest", max_size=3, timeout_seconds=20)
     maintaining = Database(url, name="test", role="agenttrace_maintain", max_size=2, timeout_seconds=20)
     stop = asyncio.Event()
     await writing.open(10)
     await maintaining.open(10)
-    writers = [asyncio.create_task(_write(IngestStore(writing), stop)) for _ in range(3)]
+    writers = [asyncio.create_task(_write(IngestStore(writing, ErasureKeys()), stop)) for _ in range(3)]
     try:
         await asyncio.sleep(0.3)
         dropped = await _drop(maintaining)

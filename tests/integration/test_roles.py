@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
 
+from agenttrace_server.store import migrations
+
+ROLES = ("agenttrace_ingest", "agenttrace_query", "agenttrace_maintain", "agenttrace_grafana")
+WHO_MAY_CALL = ("api_keys", "audit_log", "projects")
 TELEMETRY = ("agent_runs", "agent_steps", "agent_failures", "run_changes", "projects")
 
 
@@ -43,6 +48,115 @@ def test_nobody_but_ingest_inserts_steps(connection: psycopg.Connection) -> None
     for role in ("agenttrace_query", "agenttrace_maintain", "agenttrace_grafana"):
         with acting_as(connection, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("INSERT INTO agent_steps DEFAULT VALUES")
+
+
+@pytest.mark.parametrize("table", WHO_MAY_CALL)
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_of_a_service_reads_or_changes_who_may_call(
+    connection: psycopg.Connection, role: str, table: str
+) -> None:
+    key = {"api_keys": "key_id", "audit_log": "audit_id", "projects": "project_id"}[table]
+    for statement in (f"SELECT FROM {table}", f"DELETE FROM {table}", f"UPDATE {table} SET {key} = DEFAULT"):
+        with acting_as(connection, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)  # type: ignore[arg-type]
+        with acting_as(connection, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"INSERT INTO {table} DEFAULT VALUES")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("role", ["agenttrace_ingest", "agenttrace_query"])
+def test_the_services_find_one_key_by_its_id(connection: psycopg.Connection, role: str) -> None:
+    for number in (1, 2):
+        connection.execute(
+            "INSERT INTO api_keys (key_id, project_id, name, secret_hash, pepper_id, scopes) "
+            "VALUES (%s, 1, 'test', sha256('x'), '00000000', '{ingest}')",
+            [f"key{number:09}"],
+        )
+
+    with acting_as(connection, role):
+        found, pattern, nothing = (
+            connection.execute("SELECT key_id FROM find_api_key(%s)", [key_id]).fetchall()
+            for key_id in ("key000000002", "key%", None)
+        )
+
+    assert (found, pattern, nothing) == ([("key000000002",)], [], [])
+
+
+@pytest.mark.parametrize("role", ["agenttrace_maintain", "agenttrace_grafana"])
+def test_nobody_else_finds_keys(connection: psycopg.Connection, role: str) -> None:
+    with acting_as(connection, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("SELECT FROM find_api_key('key000000001')")
+
+
+@pytest.mark.parametrize(("table", "key"), [("agent_steps", "step_id"), ("agent_failures", "failure_id")])
+def test_the_ingest_role_gets_back_nothing_of_what_it_writes(
+    connection: psycopg.Connection, table: str, key: str
+) -> None:
+    """Not by RETURNING, not by a conflict, not by a COPY to the outside."""
+    for statement in (
+        f"INSERT INTO {table} DEFAULT VALUES RETURNING run_id",
+        f"INSERT INTO {table} DEFAULT VALUES ON CONFLICT (project_id, run_id, {key}, day) DO NOTHING",
+        f"COPY {table} TO STDOUT",
+        f"UPDATE {table} SET run_id = run_id",
+    ):
+        with acting_as(connection, "agenttrace_ingest"), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_of_a_service_makes_tables(database_url: str, connection: psycopg.Connection, role: str) -> None:
+    migrations.create_roles(database_url)  # what it revokes does not travel with the test's clone
+
+    for kind in ("TABLE", "TEMP TABLE"):
+        with acting_as(connection, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"CREATE {kind} mine (x integer)")  # type: ignore[arg-type]
+
+
+def test_each_role_may_execute_its_own_functions_alone(connection: psycopg.Connection) -> None:
+    rows = connection.execute(
+        "SELECT r.rolname, n.nspname || '.' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, "
+        "(SELECT rolname FROM pg_roles WHERE rolname = ANY (%s)) r "
+        "WHERE n.nspname IN ('public', 'api', 'grafana') AND has_function_privilege(r.rolname, p.oid, 'EXECUTE')",
+        [list(ROLES)],
+    ).fetchall()
+
+    allowed = {
+        "agenttrace_ingest": r"public\.(ingest|find)_\w+",
+        "agenttrace_query": r"api\.\w+|public\.(find_api_key|duration_bucket)",
+        "agenttrace_maintain": r"public\.maintain_\w+",
+        "agenttrace_grafana": r"grafana\.\w+",
+    }
+    assert len(rows) > 10
+    assert [(role, name) for role, name in rows if not re.fullmatch(allowed[role], name)] == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"name": "a name with spaces"}, {"key_id": "SHORT"}, {"secret_hash": b"short"}, {"scopes": []},
+        {"scopes": ["ingest", "root"]}, {"scopes": [None]}, {"pepper_id": "not hex!"}, {"project_id": 99},
+        {"expire_time": "2001-01-01"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_key_that_is_none_can_not_be_stored(connection: psycopg.Connection, row: dict[str, object]) -> None:
+    good = {"key_id": "key000000001", "project_id": 1, "name": "test", "secret_hash": b"x" * 32}
+    values = good | {"pepper_id": "0123abcd", "scopes": ["ingest"], "expire_time": None} | row
+
+    with pytest.raises(psycopg.IntegrityError):
+        connection.execute(
+            "INSERT INTO api_keys (key_id, project_id, name, secret_hash, pepper_id, scopes, expire_time) VALUES "
+            "(%(key_id)s, %(project_id)s, %(name)s, %(secret_hash)s, %(pepper_id)s, %(scopes)s, %(expire_time)s)",
+            values,
+        )
+
+
+def test_the_audit_log_has_no_place_for_text(connection: psycopg.Connection) -> None:
+    for column in ("actor", "action", "object"):
+        values = {"actor": "me", "action": "key.create", "object": "key:x", column: "What the user said to me"}
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(
+                "INSERT INTO audit_log (actor, action, object) VALUES (%(actor)s, %(action)s, %(object)s)", values
+            )
 
 
 def test_the_views_show_nothing_without_a_project(connection: psycopg.Connection) -> None:

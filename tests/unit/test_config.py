@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agenttrace_server import config
@@ -43,3 +45,40 @@ def test_a_child_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> Non
     settings = config.read(pool_max_size=3, reflection=True)
 
     assert config.read(config.environment_of(settings)) == settings
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pepper").write_text("hunter2\n")
+
+    settings = config.read({"AGENTTRACE_SERVER_KEY_PEPPER_FILE": str(tmp_path / "pepper")})
+
+    assert settings.key_pepper == "hunter2"
+
+
+def test_a_secret_is_told_in_one_place(tmp_path: Path) -> None:
+    (tmp_path / "pepper").write_text("hunter2")
+    both = {"AGENTTRACE_SERVER_KEY_PEPPER_FILE": str(tmp_path / "pepper"), "AGENTTRACE_SERVER_KEY_PEPPER": "hunter3"}
+
+    with pytest.raises(StartupError, match="unset one") as error:
+        config.read(both)
+    assert "hunter" not in str(error.value)
+
+
+def test_a_secret_of_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+
+    with pytest.raises(StartupError, match="AGENTTRACE_SERVER_DATABASE_URL_FILE names can not be read"):
+        config.read({"AGENTTRACE_SERVER_DATABASE_URL_FILE": str(tmp_path / "nowhere")})
+    with pytest.raises(StartupError, match="is empty"):
+        config.read({"AGENTTRACE_SERVER_PAGE_TOKEN_KEY_FILE": str(tmp_path / "empty")})
+
+
+def test_what_is_no_secret_stands_in_no_file() -> None:
+    with pytest.raises(StartupError, match="there is no setting AGENTTRACE_SERVER_LOG_LEVEL_FILE"):
+        config.read({"AGENTTRACE_SERVER_LOG_LEVEL_FILE": "/dev/null"})
+
+
+def test_authentication_is_one_of_three() -> None:
+    assert config.read({"AGENTTRACE_SERVER_AUTHENTICATION": "keys"}).authentication == "keys"
+    with pytest.raises(StartupError, match="AUTHENTICATION must be one of auto, keys, none"):
+        config.read({"AGENTTRACE_SERVER_AUTHENTICATION": "off"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agenttrace.v1 import run_pb2
-from agenttrace_server import limits
+from agenttrace_server import limits, scanning
 from agenttrace_server.ingest import values
 from agenttrace_server.ingest.values import Refusal
 
@@ -14,6 +14,7 @@ _MAX_KNOWN = 20_000
 _keys: dict[str, str] = {}
 _content_keys: dict[str, str] = {}
 _strings: dict[str, str] = {}
+_random_strings: dict[str, str] = {}
 
 
 def to_json(attributes: Mapping[str, run_pb2.AttributeValue], field: str, refused: list[Refusal]) -> str:
@@ -28,7 +29,7 @@ def to_json(attributes: Mapping[str, run_pb2.AttributeValue], field: str, refuse
             if kind == "string_value":
                 name = _keys.get(key) or _learn_key(key, field, with_string=True)
                 text = value.string_value
-                members.append(name + (_strings.get(text) or _learn_string(text, field)))
+                members.append(name + (_strings.get(text) or _learn_string(text, field, key)))
                 continue
             name = _keys.get(key) or _content_keys.get(key) or _learn_key(key, field)
             if kind == "int_value":
@@ -47,7 +48,7 @@ def to_json(attributes: Mapping[str, run_pb2.AttributeValue], field: str, refuse
 def _learn_key(key: str, field: str, *, with_string: bool = False) -> str:
     """Check a key that is not known, and remember how it begins a member."""
     refusal = values.key_kind(key)
-    if refusal == "INVALID_KEY" or (refusal and with_string):
+    if refusal and (refusal != "CONTENT_KEY" or with_string):
         raise Refusal(refusal, field)
     known = _content_keys if refusal else _keys
     if len(known) >= _MAX_KNOWN:
@@ -56,10 +57,23 @@ def _learn_key(key: str, field: str, *, with_string: bool = False) -> str:
     return member
 
 
-def _learn_string(text: str, field: str) -> str:
+def _learn_string(text: str, field: str, key: str) -> str:
     """Check a string that is not known, and remember how it is written."""
-    if len(_strings) >= _MAX_KNOWN:
-        _strings.clear()
+    written = _random_strings.get(text)
+    if written is None:
+        values.required_token(text, field)
+        if not scanning.looks_random(text):
+            return _remember(text, _strings)
+        written = _remember(text, _random_strings)
+    # Whether such a string passes depends on its key: it is asked each time.
+    if not scanning.may_look_random(key):
+        raise Refusal("SENSITIVE_VALUE", field)
+    return written
+
+
+def _remember(text: str, known: dict[str, str]) -> str:
+    if len(known) >= _MAX_KNOWN:
+        known.clear()
     # A token holds no character that JSON escapes.
-    _strings[text] = written = f'"{values.required_token(text, field)}"'
+    known[text] = written = f'"{text}"'
     return written

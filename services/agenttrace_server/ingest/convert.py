@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from agenttrace.v1 import failure_pb2, run_pb2, step_pb2
 from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace_server import limits
 from agenttrace_server.ingest import encode
@@ -31,6 +32,19 @@ class Refused:
     field: str
 
 
+class Encoder(Protocol):
+    """What turns items into rows: the module `encode`, or what keeps a project to its registered names."""
+
+    def run_row(self, run: run_pb2.Run, period: Period, refused: list[Refusal]) -> RunMessage:
+        """Return a run message."""
+
+    def step_row(self, step: step_pb2.Step, period: Period, refused: list[Refusal]) -> EncodedRow:
+        """Return a step's row."""
+
+    def failure_row(self, failure: failure_pb2.Failure, period: Period, refused: list[Refusal]) -> EncodedRow:
+        """Return a failure's row."""
+
+
 class Items(NamedTuple, Generic[_Row]):
     """The rows of one kind, and which of the message's items they are."""
 
@@ -48,9 +62,14 @@ class Batch:
     refused: list[Refused]
 
 
-def batch_from_message(message: Upload, period: Period) -> Batch:
+def item_count(message: Upload) -> int:
+    """Return how many items are in a message."""
+    return len(message.runs) + len(message.steps) + len(message.failures)
+
+
+def batch_from_message(message: Upload, period: Period, encoder: Encoder = encode) -> Batch:
     """Return the rows of a message. A message of too many items is refused whole."""
-    conversion = converting(message, period)
+    conversion = converting(message, period, encoder)
     while True:
         try:
             next(conversion)
@@ -58,16 +77,16 @@ def batch_from_message(message: Upload, period: Period) -> Batch:
             return done.value  # type: ignore[no-any-return]  # what the generator returns
 
 
-def converting(message: Upload, period: Period) -> Generator[None, None, Batch]:
+def converting(message: Upload, period: Period, encoder: Encoder = encode) -> Generator[None, None, Batch]:
     """Convert a message, with a pause after each SLICE_ITEMS items: the caller may have something else to do."""
     refused: list[Refused] = []
-    if len(message.runs) + len(message.steps) + len(message.failures) > limits.MESSAGE_ITEMS:
+    if item_count(message) > limits.MESSAGE_ITEMS:
         refused.append(Refused(pb.ITEM_KIND_MESSAGE, 0, "TOO_MANY_ITEMS", "UNSPECIFIED"))
         return Batch(Items([], ()), Items([], ()), Items([], ()), refused)
     return Batch(
-        (yield from _items(message.runs, pb.ITEM_KIND_RUN, encode.run_row, refused, period)),
-        (yield from _items(message.steps, pb.ITEM_KIND_STEP, encode.step_row, refused, period)),
-        (yield from _items(message.failures, pb.ITEM_KIND_FAILURE, encode.failure_row, refused, period)),
+        (yield from _items(message.runs, pb.ITEM_KIND_RUN, encoder.run_row, refused, period)),
+        (yield from _items(message.steps, pb.ITEM_KIND_STEP, encoder.step_row, refused, period)),
+        (yield from _items(message.failures, pb.ITEM_KIND_FAILURE, encoder.failure_row, refused, period)),
         refused,
     )
 

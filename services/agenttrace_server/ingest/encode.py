@@ -17,6 +17,7 @@ from agenttrace_server import copy_binary, limits
 from agenttrace_server.copy_binary import NULL
 from agenttrace_server.ingest import attributes, values
 from agenttrace_server.ingest.enums import FAILURE_TYPE, RUN_STATUS, STEP_STATUS, STEP_TYPE, TOKEN_SEMANTICS, stored
+from agenttrace_server.ingest.names import ANY_NUMBER, Names
 from agenttrace_server.ingest.values import Period, Refusal
 from agenttrace_server.records import EncodedRow, RunMessage
 
@@ -35,7 +36,7 @@ _is_uuid = limits.UUID.fullmatch
 _bytes_of_hex = bytes.fromhex
 
 
-def run_row(run: run_pb2.Run, period: Period, refused: list[Refusal]) -> RunMessage:
+def run_row(run: run_pb2.Run, period: Period, refused: list[Refusal], names: Names = ANY_NUMBER) -> RunMessage:
     """Return a run message; attributes that are refused go to `refused`. Raises Refusal."""
     status = stored(run.status, RUN_STATUS, "STATUS")
     start = values.microseconds(run.start_time, period, "START_TIME") if run.HasField("start_time") else None
@@ -62,7 +63,7 @@ def run_row(run: run_pb2.Run, period: Period, refused: list[Refusal]) -> RunMess
         heartbeat_time=heartbeat,
         lease_duration=_lease(run) if run.HasField("lease_duration") else None,
         expected_step_count=_expected_step_count(run) if run.HasField("expected_step_count") else None,
-        agent_id=_token(run.agent_id, "AGENT_ID"),
+        agent_id=names.agent_ids[run.agent_id],
         agent_version=_token(run.agent_version, "AGENT_VERSION"),
         environment=_token(run.environment, "ENVIRONMENT"),
         session_id=_token(run.session_id, "SESSION_ID"),
@@ -73,7 +74,7 @@ def run_row(run: run_pb2.Run, period: Period, refused: list[Refusal]) -> RunMess
     )
 
 
-def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal]) -> EncodedRow:
+def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal], names: Names = ANY_NUMBER) -> EncodedRow:
     """Return a step's row; attributes that are refused go to `refused`. Raises Refusal."""
     run_id = step.run_id
     own = step.step_id
@@ -85,19 +86,18 @@ def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal]) -> Enc
     if end < start:
         raise Refusal("END_BEFORE_START", "END_TIME")
     parent = step.parent_step_id
-    name = step.name
     body = b"".join(
         (
             key,
             _uuid(parent, "PARENT_STEP_ID") if parent else NULL,
             copy_binary.int4(values.number(step.sequence, "SEQUENCE", most=limits.SEQUENCE_MAX)),
             STEP_TYPE.get(step.type) or stored(step.type, STEP_TYPE, "TYPE"),
-            (name and _tokens.get(name)) or _learn_token(name, "NAME"),
+            names.step_names[step.name],
             STEP_STATUS.get(step.status) or stored(step.status, STEP_STATUS, "STATUS"),
             _attempt(step),
             _pack_two_times(8, start - copy_binary.EPOCH_MICROSECONDS, 8, end - copy_binary.EPOCH_MICROSECONDS),
-            _model(step.model) if step.HasField("model") else _NO_MODEL,
-            _tool(step.tool) if step.HasField("tool") else _NO_TOOL,
+            _model(step.model, names) if step.HasField("model") else _NO_MODEL,
+            _tool(step.tool, names) if step.HasField("tool") else _NO_TOOL,
             _retrieval(step.retrieval) if step.HasField("retrieval") else _NO_RETRIEVAL,
             _attributes(step.attributes, "STEP_ATTRIBUTES", refused),
         )
@@ -105,7 +105,7 @@ def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal]) -> Enc
     return EncodedRow(key, run_id, start, body)
 
 
-def failure_row(failure: failure_pb2.Failure, period: Period, _: list[Refusal]) -> EncodedRow:
+def failure_row(failure: failure_pb2.Failure, period: Period, refused: list[Refusal]) -> EncodedRow:  # noqa: ARG001
     """Return a failure's row. Raises Refusal."""
     run_id = failure.run_id
     run = _run_ids.get(run_id) or _learn_run_id(run_id)
@@ -157,15 +157,15 @@ def _attempt(step: step_pb2.Step) -> bytes:
     return copy_binary.int4(attempt) + encoded
 
 
-def _model(model: step_pb2.ModelCall) -> bytes:
+def _model(model: step_pb2.ModelCall, names: Names) -> bytes:
     """The columns from provider to cost_micro_usd."""
     usage = model.usage
     semantics = usage.input_token_semantics
     return b"".join(
         (
             _token(model.provider, "PROVIDER"),
-            _token(model.request_model, "REQUEST_MODEL"),
-            _token(model.response_model, "RESPONSE_MODEL"),
+            names.request_models[model.request_model],
+            names.response_models[model.response_model],
             _count(usage.input_tokens, usage, "input_tokens"),
             _count(usage.output_tokens, usage, "output_tokens"),
             _count(usage.cache_read_tokens, usage, "cache_read_tokens"),
@@ -185,8 +185,8 @@ def _time_to_first_token(model: step_pb2.ModelCall) -> bytes:
     return copy_binary.interval(values.duration(given, "TIME_TO_FIRST_TOKEN", least_seconds=0, most_seconds=most))
 
 
-def _tool(tool: step_pb2.ToolCall) -> bytes:
-    return _token(tool.name, "TOOL_NAME") + _token(tool.call_id, "TOOL_CALL_ID")
+def _tool(tool: step_pb2.ToolCall, names: Names) -> bytes:
+    return names.tool_names[tool.name] + _token(tool.call_id, "TOOL_CALL_ID")
 
 
 def _retrieval(retrieval: step_pb2.Retrieval) -> bytes:

@@ -1,4 +1,4 @@
-"""Reads an upload stream up to the limits of one stream."""
+"""Reads an upload stream up to the limits of one stream, no faster than its key may send."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator
 
 from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace_server import limits
+from agenttrace_server.errors import RateLimited
 from agenttrace_server.interceptors.safe_requests import Received
+from agenttrace_server.rate_limits import Rate
 
 
 class Intake:
     """The messages of one stream, until the client ends it or the server must (`close_reason` says why)."""
 
-    def __init__(self, requests: AsyncIterator[Received]) -> None:
+    def __init__(self, requests: AsyncIterator[Received], rate: Rate) -> None:
         self._requests = requests
+        self._rate = rate
         self._messages = 0
         self._bytes = 0
         self._reader: asyncio.Task[object] | None = None  # while it waits for a message
@@ -26,12 +29,14 @@ class Intake:
         self._interrupt(pb.CLOSE_REASON_DRAINING)
 
     async def messages(self) -> AsyncIterator[Received]:
-        """Yield the stream's messages."""
+        """Yield the stream's messages. Raises RateLimited where not even the first may be taken."""
         # One timer for the stream: a timeout around each read costs more than small messages do.
         loop = asyncio.get_running_loop()
         timer = loop.call_later(limits.STREAM_SECONDS, self._interrupt, pb.CLOSE_REASON_TIME_LIMIT)
         try:
             while not self.close_reason and (received := await self._read()) is not None:
+                if not await self._may_take():
+                    return
                 self._messages += 1
                 self._bytes += received.byte_size
                 yield received
@@ -51,6 +56,18 @@ class Intake:
             return None
         finally:
             self._reader = None
+
+    async def _may_take(self) -> bool:
+        """Wait while the key is a little ahead of its rate; where it is far ahead, end the stream."""
+        try:
+            await self._rate.room()
+        except RateLimited:
+            # An error acknowledges nothing: what was taken is answered, and the next call refused.
+            if not self._messages:
+                raise
+            self.close_reason = pb.CLOSE_REASON_RATE_LIMIT
+            return False
+        return True
 
     def _interrupt(self, reason: pb.CloseReason) -> None:
         self.close_reason = self.close_reason or reason

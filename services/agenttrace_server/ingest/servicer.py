@@ -11,23 +11,23 @@ from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace_server.errors import Draining, MalformedRequest
 from agenttrace_server.ingest.intake import Intake
 from agenttrace_server.ingest.receipt import Receipt
-from agenttrace_server.ingest.upload import Turns, Upload
+from agenttrace_server.ingest.upload import Sender, Turns, Upload
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.safe_requests import Received
 from agenttrace_server.metrics import Metrics
 
-ProjectOf = Callable[[Context], int]
+SenderOf = Callable[[Context], Sender]
 
 
 class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     """Takes runs, steps and failures. `retention`: items older than it are refused as TOO_OLD."""
 
-    def __init__(self, writer: Writer, metrics: Metrics, *, project_of: ProjectOf, retention: timedelta) -> None:
+    def __init__(self, writer: Writer, metrics: Metrics, *, sender_of: SenderOf, retention: timedelta) -> None:
         self._turns = Turns()
         self._writer = writer
         self._metrics = metrics
-        self._project_of = project_of
+        self._sender_of = sender_of
         self._retention = retention
         self._draining = False
         self._open: set[Intake] = set()
@@ -41,8 +41,9 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     async def UploadSteps(self, requests: AsyncIterator[Received], context: Context) -> pb.UploadStepsResponse:
         self._refuse_new_calls()
         receipt = Receipt(self._metrics)
-        intake = Intake(requests)
-        with self._uploading(receipt, context) as upload, self._listed(intake):
+        sender = self._sender_of(context)
+        intake = Intake(requests, sender.rate)
+        with self._uploading(receipt, sender) as upload, self._listed(intake):
             async for received in intake.messages():
                 await upload.take(received)
             await upload.finish()
@@ -56,7 +57,9 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     async def RecordBatch(self, request: Received, context: Context) -> pb.RecordBatchResponse:
         self._refuse_new_calls()
         receipt = Receipt(self._metrics)
-        with self._uploading(receipt, context) as upload:
+        sender = self._sender_of(context)
+        await sender.rate.room()
+        with self._uploading(receipt, sender) as upload:
             await upload.take(request)
             await upload.finish()
         if receipt.malformed_count:
@@ -64,9 +67,9 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         return pb.RecordBatchResponse(counts=receipt.counts, rejections=receipt.rejections)
 
     @contextmanager
-    def _uploading(self, receipt: Receipt, context: Context) -> Iterator[Upload]:
+    def _uploading(self, receipt: Receipt, sender: Sender) -> Iterator[Upload]:
         """An upload that leaves nobody waiting, however the call ends."""
-        upload = Upload(self._turns, self._writer, receipt, self._project_of(context), self._retention)
+        upload = Upload(self._turns, self._writer, receipt, sender, self._retention)
         try:
             yield upload
         finally:

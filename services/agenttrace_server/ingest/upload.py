@@ -9,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from agenttrace_server.ingest import convert
-from agenttrace_server.ingest.convert import Batch
+from agenttrace_server.ingest.convert import Batch, Encoder
 from agenttrace_server.ingest.receipt import Receipt
+from agenttrace_server.ingest.registry import Registry
 from agenttrace_server.ingest.values import Period
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.safe_requests import Received, Request
+from agenttrace_server.rate_limits import Rate
 from agenttrace_server.records import DUPLICATE, Outcome
 
 # While one message is being committed the next ones are read; more would be memory without speed.
-_MAX_IN_FLIGHT = 8
+_MAX_IN_FLIGHT = 16
 # About what one slice of the conversion takes: such a message does not keep anybody waiting.
 _SMALL_BYTES = 16 * 1024
 
@@ -39,20 +41,29 @@ class _InFlight(NamedTuple):
     outcome: asyncio.Future[Outcome]
 
 
+class Sender(NamedTuple):
+    """Whose messages they are."""
+
+    project_id: int
+    rate: Rate
+    registry: Registry
+
+
 class Upload:
     """The messages of one call on their way. Their receipt is in the order in which they came."""
 
-    def __init__(self, turns: Turns, writer: Writer, receipt: Receipt, project_id: int, retention: timedelta) -> None:
+    def __init__(self, turns: Turns, writer: Writer, receipt: Receipt, sender: Sender, retention: timedelta) -> None:
         self._turns = turns
         self._writer = writer
         self._receipt = receipt
-        self._project_id = project_id
+        self._sender = sender
         self._retention = retention
         self._in_flight: deque[_InFlight] = deque()
         self._resending = False
 
     async def take(self, received: Received) -> None:
         """Hand one message to the writer, after waiting for room. Raises what ended an earlier one."""
+        self._sender.rate.charge_bytes(received.byte_size)
         async with self._turns.of(received):
             await self._writer.room()
             request = received.parse()
@@ -69,9 +80,11 @@ class Upload:
         self._receipt.add_malformed()
 
     async def _submit(self, request: Request) -> None:
-        batch = await _convert(request.message, Period.around(datetime.now(UTC), self._retention))
+        self._sender.rate.charge_items(convert.item_count(request.message))
+        encoder = await self._sender.registry.encoder(self._sender.project_id)
+        batch = await _convert(request.message, Period.around(datetime.now(UTC), self._retention), encoder)
         merge = self._resending or request.message.resend
-        outcome = self._writer.submit(self._project_id, batch, merge=merge)
+        outcome = self._writer.submit(self._sender.project_id, batch, merge=merge)
         self._in_flight.append(_InFlight(batch, request.unknown_field_count, outcome))
 
     async def finish(self) -> None:
@@ -93,13 +106,13 @@ class Upload:
         self._resending = self._resending or DUPLICATE in outcome.steps
 
 
-async def _convert(message: convert.Upload, period: Period) -> Batch:
+async def _convert(message: convert.Upload, period: Period, encoder: Encoder) -> Batch:
     """Convert a message in slices.
 
     Between two the event loop serves what the database and the other streams have for it: a transaction that waited
     for its turn behind whole messages would leave the database idle.
     """
-    conversion = convert.converting(message, period)
+    conversion = convert.converting(message, period, encoder)
     while True:
         try:
             next(conversion)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from agenttrace_server import limits
+from agenttrace_server import limits, scanning
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,10 +41,12 @@ class Period(NamedTuple):
 
 
 def required_token(value: str, field: str) -> str:
-    """Return a token."""
-    if limits.TOKEN.fullmatch(value):
-        return value
-    raise Refusal(_token_reason(value), field)
+    """Return a token that is not secret or personal by its shape."""
+    if not limits.TOKEN.fullmatch(value):
+        raise Refusal(_token_reason(value), field)
+    if scanning.is_sensitive(value):
+        raise Refusal("SENSITIVE_VALUE", field)
+    return value
 
 
 def _token_reason(value: str) -> str:
@@ -99,9 +101,11 @@ def duration(value: Duration, field: str, *, least_seconds: int, most_seconds: i
 # The same keys come again and again; a bounded number of them is remembered.
 @lru_cache(maxsize=4096)
 def key_kind(key: str) -> str:
-    """Return what a key of an attribute is: "INVALID_KEY", "CONTENT_KEY" (numbers and booleans only) or ""."""
+    """Return why a key of an attribute is refused, "CONTENT_KEY" where it is for strings only, or ""."""
     if not limits.ATTRIBUTE_KEY.fullmatch(key):
         return "INVALID_KEY"
+    if scanning.is_sensitive(key):
+        return "SENSITIVE_VALUE"
     return "CONTENT_KEY" if limits.is_content_key(key) else ""
 
 

@@ -28,6 +28,9 @@ STATUS_OF: dict[type[errors.ServiceError], grpc.StatusCode] = {
     errors.InvalidResumeToken: grpc.StatusCode.INVALID_ARGUMENT,
     errors.ResumeTokenExpired: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RunNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.ScopeMissing: grpc.StatusCode.PERMISSION_DENIED,
+    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Overloaded: grpc.StatusCode.UNAVAILABLE,
     errors.Draining: grpc.StatusCode.UNAVAILABLE,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
@@ -60,7 +63,7 @@ async def _error_status(_: Any, context: Context) -> AsyncIterator[None]:
 
 def status_of(error: errors.ServiceError) -> status_pb2.Status:
     """Return the google.rpc.Status of an error: one ErrorInfo, and what else helps."""
-    details: list[Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.facts)]
     if isinstance(error, errors.InvalidRequest) and error.violations:
         details.append(error_details_pb2.BadRequest(field_violations=[v._asdict() for v in error.violations]))
     if error.retry_seconds is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ else:  # generic for type checkers only
 # Made of a call's request (of a client stream: its iterator) and context; entered before the handler and left after it,
 # or with what it raised.
 Around = Callable[[Any, Context], AbstractAsyncContextManager[None]]
+# Asked before each message of a stream; returns what to await first, None where there is nothing.
+Guard = Callable[[], Awaitable[None] | None]
 Continuation = Callable[[grpc.HandlerCallDetails], Any]
 
 
@@ -28,6 +30,15 @@ def wrap_handler(handler: Handler, around: Around) -> Handler:
     if inspect.isasyncgenfunction(_behaviour(handler)):
         return _replace(handler, _streaming(_behaviour(handler), around))
     return _replace(handler, _single(_behaviour(handler), around))
+
+
+def wrap_messages(handler: Handler, guard: Guard) -> Handler:
+    """Return a handler whose streams pass the guard at every message, in either direction."""
+    if handler.request_streaming:
+        handler = _replace(handler, _guarding_requests(_behaviour(handler), guard))
+    if handler.response_streaming:
+        handler = _replace(handler, _guarding_responses(_behaviour(handler), guard))
+    return handler
 
 
 def kind_of(handler: Handler) -> str:
@@ -53,6 +64,41 @@ def _streaming(behaviour: Any, around: Around) -> Any:
         async with around(request, context):
             async for response in behaviour(request, context):
                 yield response
+
+    return call
+
+
+class _GuardedRequests:
+    """The messages of a client stream. No generator: one that is left before its end has to be closed."""
+
+    def __init__(self, requests: AsyncIterator[Any], guard: Guard) -> None:
+        self._requests = requests
+        self._guard = guard
+
+    def __aiter__(self) -> _GuardedRequests:
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await anext(self._requests)
+        if (pending := self._guard()) is not None:
+            await pending
+        return request
+
+
+def _guarding_requests(behaviour: Any, guard: Guard) -> Any:
+    # Returns what the behaviour does, a coroutine or a generator: no kind of call is told apart here.
+    def call(requests: AsyncIterator[Any], context: Context) -> Any:
+        return behaviour(_GuardedRequests(requests, guard), context)
+
+    return call
+
+
+def _guarding_responses(behaviour: Any, guard: Guard) -> Any:
+    async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+        async for response in behaviour(request, context):
+            if (pending := guard()) is not None:
+                await pending
+            yield response
 
     return call
 

@@ -5,30 +5,37 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import psycopg
+from psycopg import Connection
 from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg_pool import PoolTimeout
 
 from agenttrace_server import limits
+from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.errors import QueryTooExpensive, StoreUnavailable
 from agenttrace_server.records import EncodedRow, Outcome, RunMessage
 from agenttrace_server.store.errors import RowsRefused
 from agenttrace_server.store.ingest_rows import FAILURES, STEPS, write_rows
-from agenttrace_server.store.ingest_runs import merge_runs
-from agenttrace_server.store.pool import Database
+from agenttrace_server.store.ingest_runs import UNMARKED, merge_runs
+from agenttrace_server.store.write_pool import WriteDatabase
 
 _ATTEMPTS = 5
 # Deadlocks and serialization failures; a session that somebody ended; a server that crashed.
 _INTERRUPTIONS = ("40", "57P01", "57P02")
+_NO_KEYS = ErasureKeys()
 _log = logging.getLogger(__name__)
 
 
 class IngestStore:
-    """The way in: what is returned is committed."""
+    """The way in: what is returned is committed. What was erased does not come in again."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: WriteDatabase, erasure_keys: ErasureKeys) -> None:
         self._database = database
+        self._erasure_keys = erasure_keys
+        # Only the batches of projects that have tombstones are compared with them.
+        self._with_tombstones: set[int] = set()
 
     async def write(
         self,
@@ -47,10 +54,15 @@ class IngestStore:
         """
         try:
             for _ in range(_ATTEMPTS):
+                keys = self._erasure_keys if project_id in self._with_tombstones else _NO_KEYS
                 try:
-                    return await self._write_once(project_id, runs, steps, failures, merge=merge)
+                    return await self._database.run(partial(_write, project_id, runs, steps, failures, merge, keys))
                 except UniqueViolation:
                     merge = True
+                except psycopg.DatabaseError as exc:
+                    if exc.sqlstate != UNMARKED:
+                        raise
+                    self._compare_from_now_on(project_id, keys, exc)
                 except StoreUnavailable as exc:
                     if not _was_interrupted(exc.__cause__):
                         raise
@@ -64,24 +76,35 @@ class IngestStore:
                 raise StoreUnavailable from exc
             raise
 
-    async def _write_once(
-        self,
-        project_id: int,
-        messages: Sequence[RunMessage],
-        steps: Sequence[EncodedRow],
-        failures: Sequence[EncodedRow],
-        *,
-        merge: bool,
-    ) -> Outcome:
-        async with self._database.transaction() as connection:
-            runs = await merge_runs(connection, project_id, messages, (steps, failures), merge=merge)
-            # A full run takes no further steps, and only the merge can tell those from stored ones.
-            merge = merge or _is_over_full(steps, runs.step_counts)
-            return Outcome(
-                runs.verdicts,
-                await write_rows(connection, STEPS, steps, runs, merge=merge),
-                await write_rows(connection, FAILURES, failures, runs, merge=merge),
-            )
+    def _compare_from_now_on(self, project_id: int, keys: ErasureKeys, exc: psycopg.DatabaseError) -> None:
+        """Note that a project has tombstones. Raises StoreUnavailable where they are not under our keys.
+
+        Then nothing is taken and nothing lost: clients come back until this process is told the keys.
+        """
+        self._with_tombstones.add(project_id)
+        if keys is self._erasure_keys or not self._erasure_keys.ids:
+            _log.error("erasure_key_missing", extra={"project_id": project_id})
+            raise StoreUnavailable from exc
+
+
+def _write(
+    project_id: int,
+    messages: Sequence[RunMessage],
+    steps: Sequence[EncodedRow],
+    failures: Sequence[EncodedRow],
+    merge: bool,
+    keys: ErasureKeys,
+    connection: Connection,
+) -> Outcome:
+    """Write all of it in the transaction that is open."""
+    runs = merge_runs(connection, project_id, messages, (steps, failures), merge=merge, keys=keys)
+    # A full run takes no further steps, and only the merge can tell those from stored ones.
+    merge = merge or _is_over_full(steps, runs.step_counts)
+    return Outcome(
+        runs.verdicts,
+        write_rows(connection, STEPS, steps, runs, merge=merge),
+        write_rows(connection, FAILURES, failures, runs, merge=merge),
+    )
 
 
 def _was_interrupted(cause: BaseException | None) -> bool:

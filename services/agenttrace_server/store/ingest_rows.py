@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from psycopg import AsyncConnection
+from psycopg import Connection
 
 from agenttrace_server import copy_binary, limits
 from agenttrace_server.records import ACCEPTED, DUPLICATE, FAILURE_COLUMNS, STEP_COLUMNS, EncodedRow, Verdict
 from agenttrace_server.store.ingest_runs import Runs
-from agenttrace_server.store.pool import fetch
 from agenttrace_server.store.statements import load
+from agenttrace_server.store.write_pool import fetch
 
 _SQL = load("ingest.sql")
+# Of what was erased a step or failure names but its run.
+_ERASED = Verdict("ERASED", "run_id")
 
 
 class Kind(NamedTuple):
@@ -41,8 +43,8 @@ STEPS = _kind("steps", STEP_COLUMNS)
 FAILURES = _kind("failures", FAILURE_COLUMNS)
 
 
-async def write_rows(
-    connection: AsyncConnection,
+def write_rows(
+    connection: Connection,
     kind: Kind,
     rows: Sequence[EncodedRow],
     runs: Runs,
@@ -54,14 +56,22 @@ async def write_rows(
     Raises UniqueViolation where a key is known already;
     with `merge` a known key gets its verdict instead.
     """
+    if not runs.erased:
+        return _write(connection, kind, rows, runs, merge=merge)
+    kept = [row for row in rows if row.run_id not in runs.erased]
+    verdicts = iter(_write(connection, kind, kept, runs, merge=merge))
+    return [_ERASED if row.run_id in runs.erased else next(verdicts) for row in rows]
+
+
+def _write(connection: Connection, kind: Kind, rows: Sequence[EncodedRow], runs: Runs, *, merge: bool) -> list[Verdict]:
     if not rows:
         return []
     firsts, repeats = _unique(rows)
     if merge or repeats is None:
-        return await _merge(connection, kind, rows, runs)
+        return _merge(connection, kind, rows, runs)
     # In the order of the primary key, or two writers would wait for each other.
     firsts.sort(key=lambda index: rows[index].key)
-    await _copy(connection, kind.copy, _pieces(kind.copy_header, [rows[index] for index in firsts], runs))
+    _copy(connection, kind.copy, _pieces(kind.copy_header, [rows[index] for index in firsts], runs))
     verdicts = [ACCEPTED] * len(rows)
     for index in repeats:
         verdicts[index] = DUPLICATE
@@ -81,7 +91,7 @@ def _unique(rows: Sequence[EncodedRow]) -> tuple[list[int], list[int] | None]:
     return list(first_of.values()), repeats
 
 
-async def _merge(connection: AsyncConnection, kind: Kind, rows: Sequence[EncodedRow], runs: Runs) -> list[Verdict]:
+def _merge(connection: Connection, kind: Kind, rows: Sequence[EncodedRow], runs: Runs) -> list[Verdict]:
     """Stage all rows and let the database tell the new from the known."""
     header, suffix, suffixes = kind.stage_header, runs.suffix, runs.suffixes
     pieces = (
@@ -89,9 +99,9 @@ async def _merge(connection: AsyncConnection, kind: Kind, rows: Sequence[Encoded
         for ordinal, row in enumerate(rows)
         for piece in (header, row.body, suffixes.get(row.run_id, suffix), copy_binary.int4(ordinal))
     )
-    await _copy(connection, kind.stage, pieces)
+    _copy(connection, kind.stage, pieces)
     verdicts = [ACCEPTED] * len(rows)
-    for ordinal, outcome in await fetch(connection, kind.merge, {"step_limit": limits.STEPS_PER_RUN}):
+    for ordinal, outcome in fetch(connection, kind.merge, {"step_limit": limits.STEPS_PER_RUN}):
         verdicts[ordinal] = Verdict(outcome)
     return verdicts
 
@@ -106,6 +116,6 @@ def _pieces(header: bytes, rows: Iterable[EncodedRow], runs: Runs) -> list[bytes
     return [header, between.join([row.body for row in rows]), suffix]
 
 
-async def _copy(connection: AsyncConnection, statement: str, pieces: Iterable[bytes]) -> None:
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(b"".join((copy_binary.HEADER, *pieces, copy_binary.TRAILER)))
+def _copy(connection: Connection, statement: str, pieces: Iterable[bytes]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(b"".join((copy_binary.HEADER, *pieces, copy_binary.TRAILER)))

@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from psycopg import AsyncConnection
+from psycopg import Connection
 
 from agenttrace_server import copy_binary, limits
 from agenttrace_server.copy_binary import NULL
+from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.records import ACCEPTED, DUPLICATE, EncodedRow, RunMessage, Verdict
-from agenttrace_server.store import parameters
-from agenttrace_server.store.pool import fetch
+from agenttrace_server.store import ingest_marks, parameters
 from agenttrace_server.store.statements import load
+from agenttrace_server.store.write_pool import fetch
 
+# The SQLSTATE of a batch that lacks the marks of a key that the project has tombstones under.
+UNMARKED = "AT001"
 _SQL = load("ingest.sql")["ingest_runs"]
 _NO_ATTRIBUTES = copy_binary.jsonb("{}")
 _RUNNING = copy_binary.text("RUNNING")
@@ -25,12 +28,14 @@ class Runs(NamedTuple):
     """What a batch's run messages came to, and what its rows need to know of their runs.
 
     `suffix`: the columns project_id and day, encoded, of new runs; `suffixes` and `step_counts`: of known ones, by id.
+    `erased`: the verdicts on runs of which nothing may be stored, by id.
     """
 
     verdicts: list[Verdict]
     suffix: bytes
     suffixes: Mapping[str, bytes]
     step_counts: Mapping[str, int]
+    erased: Mapping[str, Verdict]
 
 
 @dataclass(slots=True)
@@ -73,57 +78,71 @@ class _Plan:
             entry.has_further = True
             self.further.append(_Entry(message.key, message, ordinal))
 
-    def touch(self, row: EncodedRow) -> None:
-        """Add a step or failure."""
-        entry = self.entries.get(row.run_id)
-        if entry is None:
-            entry = self.entries[row.run_id] = _Entry(row.key[: len(row.key) // 2])
-        if entry.touch_time is None or row.time < entry.touch_time:
-            entry.touch_time = row.time
+    def touch(self, rows: Sequence[EncodedRow]) -> None:
+        """Add steps or failures."""
+        entries = self.entries
+        for key, run_id, time, _ in rows:
+            entry = entries.get(run_id)
+            if entry is None:
+                entry = entries[run_id] = _Entry(key[: len(key) // 2])
+            if entry.touch_time is None or time < entry.touch_time:
+                entry.touch_time = time
 
     def rows(self) -> list[_Entry]:
         """All of it, in the order of ingest_runs()."""
         return [*sorted(self.entries.values(), key=_key), *self.further]
 
 
-async def merge_runs(
-    connection: AsyncConnection,
+def merge_runs(
+    connection: Connection,
     project_id: int,
     messages: Sequence[RunMessage],
     rows: Sequence[Sequence[EncodedRow]],
     *,
     merge: bool,
+    keys: ErasureKeys,
 ) -> Runs:
     """Merge run messages, make stubs of the runs that `rows` touch, and lock both.
 
-    Raises UniqueViolation, unless with `merge`, where messages of a known run were taken for those of a new one.
+    `keys`: what to look for tombstones with; none where the project is thought to have no tombstones.
+    Raises UniqueViolation, unless with `merge`, where messages of a known run were taken for those of a new one; and
+    DatabaseError with the state UNMARKED where there are tombstones under other keys.
     """
     plan = _Plan()
     for ordinal, message in enumerate(messages):
         plan.add(ordinal, message, combine=not merge)
     for kind in rows:
-        for row in kind:
-            plan.touch(row)
+        plan.touch(kind)
+    entries = plan.rows()
+    run_messages = [entry.message or _stub(entry) for entry in entries]
+    run_keys = [entry.key for entry in entries[: len(plan.entries)]]
     values = {
         "project_id": project_id,
         "tag_limit": limits.TAGS,
         "attribute_limit": limits.ATTRIBUTES,
-        "run_count": len(plan.entries),
-        **_columns(plan.rows()),
+        "run_count": len(run_keys),
+        **_columns(entries, run_messages),
+        **ingest_marks.columns(project_id, run_keys, run_messages, keys),
     }
     project = copy_binary.int4(project_id)
     suffix = b""
     suffixes = {}
     step_counts = {}
-    for ordinal, outcome, column, run_id, day, step_count in await fetch(connection, _SQL, values):
+    erased = {}
+    for ordinal, outcome, column, run_id, day, step_count in fetch(connection, _SQL, values):
         if ordinal is not None:
             plan.verdicts[ordinal] = Verdict(outcome, column)
+        elif outcome is not None:
+            erased[run_id] = Verdict(outcome, column)
         elif run_id is None:
             suffix = project + copy_binary.date(day)
         else:
             suffixes[run_id] = project + copy_binary.date(day)
             step_counts[run_id] = step_count
-    return Runs(plan.verdicts, suffix, suffixes, step_counts)
+    verdicts = plan.verdicts
+    if erased:
+        verdicts = [erased.get(m.run_id, verdict) for m, verdict in zip(messages, verdicts, strict=True)]
+    return Runs(verdicts, suffix, suffixes, step_counts, erased)
 
 
 def _key(entry: _Entry) -> bytes:
@@ -170,9 +189,8 @@ def _latest(first: int | None, second: int | None) -> int | None:
     return max(first, second)
 
 
-def _columns(entries: Sequence[_Entry]) -> dict[str, object]:
+def _columns(entries: Sequence[_Entry], messages: Sequence[RunMessage]) -> dict[str, object]:
     """The arrays of ingest_runs()."""
-    messages = [entry.message or _stub(entry) for entry in entries]
 
     def numbers(encode: Callable[[int], bytes], values: Sequence[int | None]) -> list[bytes]:
         return [NULL if value is None else encode(value) for value in values]

@@ -12,7 +12,7 @@ _SQL = statements.load("maintenance.sql")
 
 
 class MaintenanceStore:
-    """Partitions ahead, abandoned runs, changes no watch needs any more."""
+    """Partitions ahead, abandoned runs, changes no watch and tombstones no spool needs any more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,6 +31,10 @@ class MaintenanceStore:
     async def trim_changes(self, keep: timedelta) -> int:
         """Forget changes older than `keep`; return how many."""
         return await self._count("trim_changes", {"keep": keep})
+
+    async def trim_erasures(self, keep: timedelta) -> int:
+        """Forget tombstones of erasures older than `keep`; return how many."""
+        return await self._count("trim_erasures", {"keep": keep})
 
     async def _count(self, name: str, parameters: dict[str, object]) -> int:
         async with self._database.transaction() as connection:

@@ -6,3 +6,6 @@ SELECT maintain_abandon_runs(%(default_lease)s, %(limit)s)
 
 -- name: trim_changes
 SELECT maintain_trim_changes(%(keep)s)
+
+-- name: trim_erasures
+SELECT maintain_trim_erasures(%(keep)s)

@@ -66,9 +66,15 @@ def migrate(url: str, migrations: tuple[Migration, ...] | None = None) -> list[s
 
 
 def create_roles(url: str) -> None:
-    """Create the five roles where they are missing, and give the owner role its rights on the database."""
+    """Create the five roles where they are missing, and give the owner role its rights on the database.
+
+    Raises StartupError where the URL's user may not.
+    """
     with connect(url) as connection:
-        connection.execute(_ROLES["create_roles"])
+        try:
+            connection.execute(_ROLES["create_roles"])
+        except psycopg.errors.InsufficientPrivilege:
+            raise StartupError("this database user may not create roles: run it as one who may") from None
 
 
 def version(url: str) -> int:

@@ -37,6 +37,7 @@ def _array_type(name: str) -> type[_Array]:
 
 
 BoolArray = _array_type("bool")
+ByteaArray = _array_type("bytea")
 Int4Array = _array_type("int4")
 IntervalArray = _array_type("interval")
 JsonbArray = _array_type("jsonb")

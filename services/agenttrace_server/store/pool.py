@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
@@ -14,6 +15,13 @@ from agenttrace_server.store import statements
 from agenttrace_server.store.errors import store_errors
 
 _SQL = statements.load("pool.sql")
+# Prepared statements belong to a session, which a transaction pooler does not keep.
+CONNECTION_SETTINGS: Final = {"autocommit": True, "prepare_threshold": None}
+
+
+def conninfo(url: str, name: str, role: str | None) -> str:
+    """Return how to connect; see Database."""
+    return make_conninfo(url, application_name=name, **({"options": f"-c role={role}"} if role else {}))
 
 
 class Database:
@@ -28,7 +36,7 @@ class Database:
     ) -> None:
         self._timeout_ms = str(int(timeout_seconds * 1000))
         self.pool = AsyncConnectionPool(
-            make_conninfo(url, application_name=name, **({"options": f"-c role={role}"} if role else {})),
+            conninfo(url, name, role),
             open=False,
             name=name,
             min_size=1,
@@ -36,8 +44,9 @@ class Database:
             timeout=timeout_seconds,
             max_waiting=max_waiting,
             reconnect_timeout=5,
-            # Prepared statements belong to a session, which a transaction pooler does not keep.
-            kwargs={"autocommit": True, "prepare_threshold": None},
+            # What a restart of the database or a firewall has left is found before a caller is given it.
+            check=AsyncConnectionPool.check_connection,
+            kwargs=CONNECTION_SETTINGS,
         )
 
     async def open(self, wait_seconds: float) -> None:

@@ -31,3 +31,9 @@ END $$
 
 -- name: role_exists
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'agenttrace_owner')
+
+-- name: entries
+SELECT rolname AS role, rolcanlogin AS can_login FROM pg_roles
+WHERE rolname IN ('agenttrace_owner', 'agenttrace_ingest', 'agenttrace_query', 'agenttrace_maintain',
+                  'agenttrace_grafana')
+ORDER BY rolname

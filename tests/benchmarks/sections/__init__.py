@@ -7,7 +7,7 @@ from typing import Protocol
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
-from benchmarks.sections import growth, ingest, latency, memory, reads, resend, sdk, sdk_delivery
+from benchmarks.sections import boundary, growth, ingest, latency, memory, reads, resend, sdk, sdk_delivery
 
 
 class Section(Protocol):
@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, Section] = {
     "ingest": ingest,
     "latency": latency,
     "resend": resend,
+    "boundary": boundary,
     "memory": memory,
     "reads": reads,
     "growth": growth,

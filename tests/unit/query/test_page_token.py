@@ -108,3 +108,13 @@ def test_times_keep_their_microseconds() -> None:
     later = POSITION._replace(start_time=POSITION.start_time + timedelta(microseconds=1))
 
     assert TOKENS.encode(LISTING, later) != TOKENS.encode(LISTING, POSITION)
+
+
+def test_while_one_key_takes_over_tokens_of_both_count_and_the_new_one_signs() -> None:
+    both, new = PageTokens(b"new", b"a key"), PageTokens(b"new")
+    old_token, new_token = TOKENS.encode(LISTING, POSITION), both.encode(LISTING, POSITION)
+
+    assert both.decode(LISTING, old_token, RunPosition) == POSITION
+    assert new.decode(LISTING, new_token, RunPosition) == POSITION
+    with pytest.raises(InvalidPageToken):
+        new.decode(LISTING, old_token, RunPosition)

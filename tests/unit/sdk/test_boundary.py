@@ -114,6 +114,46 @@ def test_a_fact_that_is_not_of_its_kind_is_left_out_and_counted(tracer, double, 
     assert tracer.flush().refused_attributes == 1
 
 
+SECRETS = [rule["refuses"][0] for rule in TABLE["scanners"]["rules"]]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_is_refused_at_every_slot_and_never_leaves(tracer, double, secret):
+    slots = {"session_id": secret, "tags": [secret], "attributes": {"a": secret}}
+    facts = {"model": secret, "provider": secret, "tool": secret, "tool_call_id": secret, "finish_reason": secret}
+    with tracer.run(**slots) as run, run.step("tool", secret, **facts) as step:
+        step.set(region=secret, request_id=secret)
+        step.fail(secret, exception_type=secret)
+    tracer.close(5)
+
+    assert len(double.steps) == 1
+    assert secret.encode() not in b"".join(message.SerializeToString() for message in double.messages)
+
+
+def test_a_class_of_exceptions_named_like_a_secret_is_left_out(tracer, double):
+    secret = SECRETS[0]
+    with tracer.run() as run:
+        try:
+            with run.step("tool", "x"):
+                raise type(secret, (ValueError,), {"__module__": "builtins"})
+        except ValueError:
+            pass
+
+    assert double.failures[0].exception_type == ""
+
+
+@pytest.mark.parametrize("random", TABLE["random_strings"]["refuses"])
+def test_what_looks_random_passes_as_an_id_and_as_no_other_attribute(tracer, double, random):
+    with tracer.run(session_id=random) as run:
+        for _ in range(2):
+            with run.step("tool", "x") as step:
+                step.set(region=random, request_id=random)
+
+    assert [set(step.attributes) for step in double.steps] == [{"request_id"}, {"request_id"}]
+    assert double.runs[0].session_id == random
+    assert tracer.flush().refused_attributes == 2
+
+
 def test_no_text_of_the_host_leaves_by_any_slot(tracer, double, caplog):
     caplog.set_level(logging.DEBUG)
     facts = {"session_id": CANARY, "user_key": CANARY, "tags": [CANARY], "attributes": {"a": CANARY, CANARY: 1}}

@@ -44,6 +44,8 @@ def open_channel(
     """Open a channel to `host:port`, with or without a scheme.
 
     `https://` means TLS and `http://` plaintext; without a scheme loopback is plaintext and all else TLS.
+    Where the server asks for one, the client's certificate is in the PEM files that AGENTTRACE_CLIENT_CERTIFICATE
+    and AGENTTRACE_CLIENT_KEY name.
 
     Args:
         endpoint: The service.
@@ -52,7 +54,7 @@ def open_channel(
         options: Channel arguments of gRPC beside those of this package, which they override.
 
     Raises:
-        InvalidValueError: The file of certificates cannot be read.
+        InvalidValueError: A file of certificates cannot be read.
     """
     address, credentials = target(endpoint, root_certificates)
     every_option = _merged(options)
@@ -79,7 +81,12 @@ def target(
     scheme, _, address = endpoint.rpartition("://")
     if scheme == "http" or (not scheme and is_loopback(address)):
         return address, None
-    return address, grpc.ssl_channel_credentials(_certificates(root_certificates))
+    roots = _read("root certificates", root_certificates or os.environ.get("AGENTTRACE_ROOT_CERTIFICATES"))
+    certificate = _read("the client's certificate", os.environ.get("AGENTTRACE_CLIENT_CERTIFICATE"))
+    key = _read("the client's key", os.environ.get("AGENTTRACE_CLIENT_KEY"))
+    if bool(certificate) != bool(key):
+        raise InvalidValueError("a client's certificate needs its key: AGENTTRACE_CLIENT_CERTIFICATE, _CLIENT_KEY")
+    return address, grpc.ssl_channel_credentials(roots, key, certificate)
 
 
 def is_loopback(address: str) -> bool:
@@ -97,11 +104,11 @@ def _merged(options: Sequence[Option]) -> tuple[Option, ...]:
     return tuple({**dict(_OPTIONS), **dict(options)}.items())
 
 
-def _certificates(file: str | os.PathLike[str] | None) -> bytes | None:
-    path = file or os.environ.get("AGENTTRACE_ROOT_CERTIFICATES")
+def _read(what: str, path: str | os.PathLike[str] | None) -> bytes | None:
+    """Return what is in a file, None where none is told."""
     if not path:
         return None
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise InvalidValueError(f"the file of root certificates cannot be read: {error.strerror}") from None
+        raise InvalidValueError(f"the file of {what} cannot be read: {error.strerror}") from None

@@ -8,9 +8,9 @@ the table of `agenttrace.exception_codes`. A gRPC or HTTP status tells where no 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
-from agenttrace import limits
 from agenttrace.errors import InvalidTokenError
 from agenttrace.exception_codes import CARRIERS, CODES, DEFAULT_CODE, GRPC_CODES, HTTP_CODES
+from agenttrace.forms import is_token
 from agenttrace.v1.failure_pb2 import (
     FAILURE_TYPE_MODEL,
     FAILURE_TYPE_ORCHESTRATION,
@@ -51,7 +51,7 @@ def is_cancellation(error: BaseException) -> bool:
 def class_name(cls: type[BaseException]) -> str:
     """Return the qualified name of an exception's class if it is a token, else the empty string."""
     name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    return name if limits.TOKEN.fullmatch(name) else ""
+    return name if is_token(name) else ""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -94,7 +94,7 @@ class Classifier:
 
     def __init__(self, own: Mapping[str | type[BaseException], Code] | None = None) -> None:
         self._own = {key if isinstance(key, str) else class_name(key): code for key, code in (own or {}).items()}
-        if not all(callable(code) or _is_token(code) for code in self._own.values()):
+        if not all(callable(code) or is_token(code) for code in self._own.values()):
             raise InvalidTokenError("a code in classify is no token")
 
     def code(self, error: BaseException) -> str:
@@ -118,7 +118,7 @@ def _told(code: Code, error: BaseException) -> str:
         return code
     with suppress(Exception):
         told = code(error)
-        return told if _is_token(told) else ""
+        return told if is_token(told) else ""
     return ""
 
 
@@ -153,7 +153,3 @@ def _attribute(holder: object, name: str) -> object:
     with suppress(Exception):
         return getattr(holder, name, None)
     return None
-
-
-def _is_token(code: object) -> bool:
-    return isinstance(code, str) and limits.TOKEN.fullmatch(code) is not None

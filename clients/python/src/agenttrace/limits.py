@@ -9,6 +9,8 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9._:/@+|-]{0,127}", re.ASCII)
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 # A keyed hash that the client makes: never an id.
 USER_KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# The session_id and tool.call_id of registry mode: a UUID, hex digits, or an id that a provider gave a call.
+OPAQUE_ID: Final = re.compile(r"[0-9a-f-]{16,64}|(call|toolu|fc)_[A-Za-z0-9]{16,}", re.ASCII)
 # Keys of attributes, in the spelling of OpenTelemetry.
 ATTRIBUTE_KEY: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}", re.ASCII)
 # The size of one message. In bytes.
@@ -142,6 +144,7 @@ CONTENT_KEY_ALLOWED_LAST_PARTS: Final = frozenset(
         "format",
         "hash",
         "id",
+        "model",
         "name",
         "size",
         "type",

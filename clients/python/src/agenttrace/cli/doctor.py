@@ -32,7 +32,8 @@ _QUERY = Service("query", "agenttrace.v1.QueryService", "AGENTTRACE_QUERY_ENDPOI
 _SETTINGS = frozenset(
     f"AGENTTRACE_{name}"
     for name in (
-        "ENDPOINT", "QUERY_ENDPOINT", "API_KEY", "ROOT_CERTIFICATES", "SPOOL_DIRECTORY", "DISABLED",
+        "ENDPOINT", "QUERY_ENDPOINT", "API_KEY", "ROOT_CERTIFICATES", "CLIENT_CERTIFICATE", "CLIENT_KEY",
+        "SPOOL_DIRECTORY", "DISABLED",
     )
 )  # fmt: skip
 _SERVER_SETTINGS = "AGENTTRACE_SERVER_"
@@ -84,7 +85,7 @@ def _service(service: Service, endpoint: str, root_certificates: str | None) -> 
             if health.result == OK:
                 yield from _behind(probe)
     except InvalidValueError as error:
-        yield Finding(service.name, PROBLEM, str(error), "see AGENTTRACE_ROOT_CERTIFICATES")
+        yield Finding(service.name, PROBLEM, str(error), "see AGENTTRACE_ROOT_CERTIFICATES and AGENTTRACE_CLIENT_*")
 
 
 def _behind(probe: Probe) -> Iterator[Finding]:

@@ -101,8 +101,8 @@ class Probe:
         subject, scope = f"key for {self.service.name}", self.service.scope
         try:
             self.call(f"/{self.service.full_name}/{self.service.method}", b"")
-        except UnauthenticatedError:
-            return Finding(subject, PROBLEM, "is missing, unknown, expired or revoked", "set AGENTTRACE_API_KEY")
+        except UnauthenticatedError as error:
+            return Finding(subject, PROBLEM, *_CAUSES.get(error.facts.get("cause", ""), _SOME_CAUSE))
         except PermissionDeniedError:
             return Finding(subject, WARNING, f"may not {scope}", f"fine, unless this machine has to {scope}")
         except CallError as error:
@@ -119,7 +119,7 @@ class Probe:
         if isinstance(error, (UnavailableError, DeadlineExceededError)):
             waited = isinstance(error, DeadlineExceededError)
             text = f"does not answer within {_TIMEOUT_SECONDS:.0f} s" if waited else "does not answer"
-            return self._finding(UNREACHABLE, text + _hint(str(error)), f"set {setting}, or {_START}")
+            return self._finding(UNREACHABLE, text + _hint(str(error), self.encrypted), f"set {setting}, or {_START}")
         text = f"is no server of ours ({error.status})"
         return self._finding(PROBLEM, text, f"set {setting} to the gRPC address of {self.service.name}")
 
@@ -127,19 +127,29 @@ class Probe:
         return Finding(self.service.name, result, f"{self.endpoint} {text}", remedy)
 
 
+# Why a key does not count, by the cause in the error, and what to do.
+_CAUSES = {
+    "missing": ("is missing, and needed", "set AGENTTRACE_API_KEY; `agenttrace-server keys create` makes one"),
+    "malformed": ("has not the form of a key", "look at AGENTTRACE_API_KEY: it begins with at_ and has 59 characters"),
+    "unknown": ("is not known to this server", "look at AGENTTRACE_API_KEY: is it of this server, and whole?"),
+    "expired": ("has expired", "set AGENTTRACE_API_KEY to a new one: `agenttrace-server keys create`"),
+    "revoked": ("was revoked", "set AGENTTRACE_API_KEY to a new one: `agenttrace-server keys create`"),
+}
+_SOME_CAUSE = ("is missing, unknown, expired or revoked", "set AGENTTRACE_API_KEY")
 _READY = "look at the server's log; `agenttrace-server migrate` brings the schema up to date"
 _START = "start it: `agenttrace-server up`"
 
 
-def _hint(text: str) -> str:
+def _hint(text: str, encrypted: bool) -> str:
     """Return what gRPC's words mean, where they mean something to a person."""
     said = text.lower()
+    hung_up = "a certificate of yours (AGENTTRACE_CLIENT_CERTIFICATE)" if encrypted else "TLS (https://)"
     for words, meaning in (
         ("wrong_version_number", ": no TLS there; http:// in front of the address means plaintext"),
         ("certificate_verify_failed", ": its certificate is not trusted; see AGENTTRACE_ROOT_CERTIFICATES"),
         ("connection refused", ": nothing listens there"),
         ("dns resolution failed", ": there is no such host"),
-        ("socket closed", ": it hung up; does it want TLS (https://)?"),
+        ("socket closed", f": it hung up; does it want {hung_up}?"),
     ):
         if words in said:
             return meaning

@@ -101,6 +101,7 @@ class CloseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLOSE_REASON_BYTE_LIMIT: _ClassVar[CloseReason]
     CLOSE_REASON_TIME_LIMIT: _ClassVar[CloseReason]
     CLOSE_REASON_DRAINING: _ClassVar[CloseReason]
+    CLOSE_REASON_RATE_LIMIT: _ClassVar[CloseReason]
 ITEM_KIND_UNSPECIFIED: ItemKind
 ITEM_KIND_RUN: ItemKind
 ITEM_KIND_STEP: ItemKind
@@ -182,6 +183,7 @@ CLOSE_REASON_MESSAGE_LIMIT: CloseReason
 CLOSE_REASON_BYTE_LIMIT: CloseReason
 CLOSE_REASON_TIME_LIMIT: CloseReason
 CLOSE_REASON_DRAINING: CloseReason
+CLOSE_REASON_RATE_LIMIT: CloseReason
 
 class ItemCounts(_message.Message):
     __slots__ = ("accepted", "duplicate", "rejected")
