@@ -65,7 +65,7 @@ from agenttrace_server.store.steps import StepStore
 from agenttrace_server.store.write_pool import WriteDatabase
 
 _INGEST = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.002
 _DatabaseT = TypeVar("_DatabaseT", bound=Database)
 _QUERY = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 
