@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
 
-.PHONY: help setup demo up test bench lint types generate verify-generated buf seed lock audit schema configuration pictures format clean
+.PHONY: help setup demo up test fuzz bench lint types generate verify-generated buf seed lock audit schema configuration pictures format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ seed: setup ## Load the sample data of db/seed.sql into the database of `make up
 
 test: setup lint types buf verify-generated ## Run lint, types, contract checks and all tests
 	$(BIN)/pytest -n 2 $(ARGS)
+
+fuzz: setup ## Send every request type senseless bytes for minutes (AGENTTRACE_FUZZ_EXAMPLES a method, AGENTTRACE_FUZZ_SEED)
+	AGENTTRACE_FUZZ_EXAMPLES=$${AGENTTRACE_FUZZ_EXAMPLES:-5000} $(BIN)/pytest -n 2 tests/faults/test_fuzz.py $(ARGS)
 
 bench: setup ## Measure (ARGS=--only ingest,latency; BENCH_LARGE=1 for 20 million steps)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
