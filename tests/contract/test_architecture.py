@@ -22,7 +22,7 @@ FORBIDDEN = {
 }
 # These stand on the standard library alone.
 PURE = ("agenttrace_server.records", "agenttrace_server.config", "agenttrace_server.errors", "agenttrace_server.limits")
-MAY_USE_PROMETHEUS = ("agenttrace_server.metrics", "agenttrace_server.server")
+MAY_USE_PROMETHEUS = ("agenttrace_server.metrics", "agenttrace_server.server.endpoints")
 GENERATED = ("_pb2.py", "_pb2_grpc.py", "limits.py")
 
 

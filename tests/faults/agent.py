@@ -29,6 +29,8 @@ class Task:
     Attributes:
         flush_seconds: How long it flushes after each run; 0 for not at all. What the receipt says is on disk or
             acknowledged goes to the journal.
+        enough: A file; once it is there, no further run begins. A machine may record all runs faster than another
+            one notices the fault.
         then: "exit", "close", "wait" for a signal, or "fork" so many children that record the same, too.
     """
 
@@ -38,6 +40,7 @@ class Task:
     runs: int = 1
     steps: int = 100
     flush_seconds: float = 0.0
+    enough: str | None = None
     then: str = "exit"
     children: int = 0
     bounds: dict[str, float] = field(default_factory=dict)
@@ -98,6 +101,11 @@ def _keys(folder: Path, name: str) -> set[Key]:
     # A line that was being written when its process was killed is none.
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return {tuple(line.split()) for line in lines if line.endswith("\n")}  # type: ignore[misc]
+
+
+def recorded_count(folder: Path) -> int:
+    """How many steps the agents of a folder recorded."""
+    return len(_keys(folder, "recorded"))
 
 
 def check(connection: psycopg.Connection, folder: Path, *, complete: bool = False) -> dict[Key, list[str]]:
@@ -161,6 +169,8 @@ def main(task: Task) -> None:
 
 def _record(tracer: Any, task: Task, journal: _Journal) -> None:
     for _ in range(task.runs):
+        if task.enough and Path(task.enough).exists():
+            break
         with tracer.run() as run:
             for number in range(task.steps):
                 with run.step("tool", f"work-{number}") as step:

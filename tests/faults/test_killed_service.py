@@ -194,6 +194,7 @@ def test_a_service_that_drains_under_load_answers_what_it_took(
     check(connection, items, journal)
     service.assert_log_is_calm()
     assert set(journal.close_reasons) <= {"CLOSE_REASON_UNSPECIFIED", "CLOSE_REASON_DRAINING"}
-    assert {status for status, *_ in journal.errors} <= {"UNAVAILABLE"}
+    # gRPC resets the calls that reach a server which no longer accepts: CANCELLED, and nothing of them was taken.
+    assert {status for status, *_ in journal.errors} <= {"UNAVAILABLE", "CANCELLED"}
     assert send_streams(serve().address, cut(left, 12), journal, resend=True) == []
     check(connection, items, journal, complete=True)

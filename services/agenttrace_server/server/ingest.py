@@ -1,0 +1,70 @@
+"""The ingest service: write-only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc
+from agenttrace_server.config import Config
+from agenttrace_server.erasure_keys import ErasureKeys
+from agenttrace_server.health import Health
+from agenttrace_server.ingest.name_caps import NameCaps
+from agenttrace_server.ingest.registry import Registry
+from agenttrace_server.ingest.servicer import IngestServicer, SenderOf
+from agenttrace_server.ingest.upload import Sender
+from agenttrace_server.ingest.writer import Writer
+from agenttrace_server.interceptors.authentication import caller_of
+from agenttrace_server.interceptors.handlers import Context
+from agenttrace_server.interceptors.safe_requests import SafeRequests
+from agenttrace_server.listening import refuse_open_address
+from agenttrace_server.metrics import Metrics
+from agenttrace_server.rate_limits import Rates
+from agenttrace_server.server.calls import authentication_at, drain, grpc_server, listen
+from agenttrace_server.server.databases import open_database, open_writing_database
+from agenttrace_server.server.endpoints import Endpoints, serve_metrics
+from agenttrace_server.store.ingest import IngestStore
+from agenttrace_server.store.pool import Database
+from agenttrace_server.store.registry import RegistryStore
+
+_SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
+# A writer that has its answer waits at most so long for the thread that converts messages.
+_SWITCH_SECONDS = 0.002
+
+
+@asynccontextmanager
+async def ingest_service(config: Config) -> AsyncIterator[Endpoints]:
+    """Run the ingest service for as long as the block runs, then drain it."""
+    refuse_open_address(config, config.ingest_address)
+    async with AsyncExitStack() as stack:
+        own = Metrics()
+        database = await open_database(stack, config, "ingest", own, kind=Database)
+        writing = await open_writing_database(stack, config, own)
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        store = IngestStore(writing, ErasureKeys(config.erasure_key, config.erasure_key_previous))
+        writer = Writer(store, transactions=config.ingest_transactions, max_waiting=config.ingest_max_waiting)
+        writer.start()
+        stack.push_async_callback(writer.stop)
+        servicer = IngestServicer(writer, own, sender_of=_sender_of(config, database, own), retention=config.retention)
+        health = Health(database, own, _SERVICE)
+        authentication = authentication_at(config, config.ingest_address, database, own)
+        server = grpc_server(own, config, health, _SERVICE, authentication, SafeRequests(unwrap=False))
+        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(servicer, server)
+        metrics_url = serve_metrics(stack, own, config.metrics_host, config.ingest_metrics_port)
+        address = await listen(stack, server, config, own, config.ingest_address, "INGEST")
+        await stack.enter_async_context(health.watching())
+        stack.push_async_callback(drain, health, servicer.drain, server, config.drain_seconds)
+        yield Endpoints(address, metrics_url)
+
+
+def _sender_of(config: Config, database: Database, own: Metrics) -> SenderOf:
+    """What tells whose upload a call is."""
+    rates = Rates(own, items_per_second=config.rate_limit_items, bytes_per_second=config.rate_limit_bytes)
+    registry = Registry(RegistryStore(database).find, unregistered=NameCaps(config.name_limit).encoder)
+
+    def sender_of(context: Context) -> Sender:
+        caller = caller_of(context)
+        return Sender(caller.project_id, rates.of(caller.key_id), registry)
+
+    return sender_of
