@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, TypeVar
 
+from agenttrace_server.background import end_task
 from agenttrace_server.read_records import Page
 
 RowT = TypeVar("RowT")
@@ -12,22 +14,40 @@ PositionT = TypeVar("PositionT")
 
 
 async def pages(
-    fetch: Callable[[PositionT | None, int], Awaitable[Page[RowT, PositionT]]],
+    fetch: Callable[[PositionT | None, int], Coroutine[Any, Any, Page[RowT, PositionT]]],
     after: PositionT | None,
     *,
     size: int,
     limit: int | None,
-) -> AsyncIterator[Page[RowT, PositionT]]:
+) -> AsyncGenerator[Page[RowT, PositionT], None]:
     """Yield pages until the listing ends or `limit` rows were given; at least one, which may be empty.
 
-    Each page is fetched when the reader is ready for it. Where the limit ends the listing, its last page still
-    tells where it would go on.
+    Where the limit ends the listing, its last page still tells where it would go on. Who takes a second page reads on:
+    from then on the next one is fetched while the one before is written, so that the database and the service work at
+    the same time. A reader that stops has one page waiting, and holds no connection. To be closed by its user.
     """
+    ahead: asyncio.Task[Page[RowT, PositionT]] | None = None
     left = limit
-    while True:
-        page = await fetch(after, size if left is None else min(size, left))
-        yield page
-        after = page.next
-        left = None if left is None else left - len(page.rows)
-        if after is None or left == 0:
-            return
+    reads_on = False
+    try:
+        while True:
+            page = await (ahead or fetch(after, _size(size, left)))
+            ahead = None
+            after = page.next
+            left = None if left is None else left - len(page.rows)
+            is_last = after is None or left == 0
+            if reads_on and not is_last:
+                ahead = asyncio.create_task(fetch(after, _size(size, left)))
+            yield page
+            if is_last:
+                return
+            reads_on = True
+    finally:
+        if ahead:
+            await end_task(ahead)
+            if not ahead.cancelled():
+                ahead.exception()  # taken, for nobody asks for this page any more
+
+
+def _size(size: int, left: int | None) -> int:
+    return size if left is None else min(size, left)

@@ -76,8 +76,9 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
         listing = paging.listing(project_id)
         after = self._page_tokens.decode(listing, paging.token, RunPosition)
         fetch = partial(self._stores.runs.page, project_id, run_filter)
-        async for page in pages(fetch, after, size=paging.size, limit=paging.limit):
-            yield convert.list_runs_response(page.rows, self._page_tokens.encode(listing, page.next))
+        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+            async for page in listed:
+                yield convert.list_runs_response(page.rows, self._page_tokens.encode(listing, page.next))
 
     async def ListSteps(
         self, request: query_service_pb2.ListStepsRequest, context: Context
@@ -88,9 +89,10 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
         listing = paging.listing(project_id)
         after = self._page_tokens.decode(listing, paging.token, StepPosition)
         fetch = partial(self._stores.steps.page, project_id, selected)
-        async for page in pages(fetch, after, size=paging.size, limit=paging.limit):
-            for response in convert.list_steps_responses(page, partial(self._page_tokens.encode, listing)):
-                yield response
+        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+            async for page in listed:
+                for response in convert.list_steps_responses(page, partial(self._page_tokens.encode, listing)):
+                    yield response
 
     async def ListFailures(
         self, request: query_service_pb2.ListFailuresRequest, context: Context
@@ -101,8 +103,9 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
         listing = paging.listing(project_id)
         after = self._page_tokens.decode(listing, paging.token, FailurePosition)
         fetch = partial(self._stores.failures.page, project_id, selected)
-        async for page in pages(fetch, after, size=paging.size, limit=paging.limit):
-            yield convert.list_failures_response(page.rows, self._page_tokens.encode(listing, page.next))
+        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+            async for page in listed:
+                yield convert.list_failures_response(page.rows, self._page_tokens.encode(listing, page.next))
 
     async def GetStats(
         self, request: query_service_pb2.GetStatsRequest, context: Context

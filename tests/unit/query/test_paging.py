@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -57,3 +58,50 @@ def test_empty_pages_do_not_end_a_listing() -> None:
         return [list(page.rows) async for page in pages(fetch, None, size=10, limit=5)]
 
     assert asyncio.run(walk()) == [[], [], [7]]
+
+
+def test_who_takes_a_second_page_has_the_third_fetched_meanwhile_and_leaves_nothing_behind() -> None:
+    fetched: list[int | None] = []
+    never = asyncio.Event()
+    cancelled: list[bool] = []
+
+    async def fetch(after: int | None, count: int) -> Page[int, int]:
+        fetched.append(after)
+        if after == 2:
+            try:
+                await never.wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+        return Page([after or 0], 1 if after is None else after + 1)
+
+    async def walk() -> list[list[int | None]]:
+        seen = []
+        async with aclosing(pages(fetch, None, size=1, limit=None)) as listed:
+            for _ in range(2):
+                await anext(listed)
+                await asyncio.sleep(0)
+                seen.append(list(fetched))
+        return seen
+
+    assert asyncio.run(walk()) == [[None], [None, 1, 2]]
+    assert cancelled == [True]
+
+
+def test_a_page_that_can_not_be_fetched_ahead_fails_where_it_is_asked_for() -> None:
+    async def fetch(after: int | None, count: int) -> Page[int, int]:
+        if after == 2:
+            raise LookupError
+        return Page([after or 0], 1 if after is None else after + 1)
+
+    async def walk() -> list[int]:
+        seen: list[int] = []
+        try:
+            async for page in pages(fetch, None, size=1, limit=None):
+                await asyncio.sleep(0)
+                seen.extend(page.rows)
+        except LookupError:
+            seen.append(-1)
+        return seen
+
+    assert asyncio.run(walk()) == [0, 1, -1]
