@@ -2,6 +2,17 @@
 -- Sorting and hashing in memory what is counted takes half the time.
 SELECT set_config('work_mem', '32MB', true)
 
+-- name: without_statistics
+-- Of a table that was never analyzed, a fresh one or that of a new day, the planner expects a row or two of a project
+-- and joins by loops over all of the others. Compiling is off, because it goes by costs that this makes huge.
+SELECT set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)
+WHERE EXISTS (SELECT FROM pg_class
+              WHERE reltuples < 0
+                AND relname IN (SELECT 'agent_runs'
+                                UNION ALL
+                                SELECT name || to_char(day, '_YYYYMMDD')
+                                FROM unnest(%(days)s) day, unnest(ARRAY['agent_steps', 'agent_failures']) name))
+
 -- name: selection
 -- The days are the partitions that have steps of the runs. Of few runs the ids are worth knowing: their steps
 -- are then found by key.

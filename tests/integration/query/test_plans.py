@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +20,17 @@ from agenttrace_server.read_records import (
     StepFilter,
     StepSelection,
 )
+from agenttrace_server.stats_records import StatsQuery
 from agenttrace_server.store.changes import ChangeStore
 from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.reads import ReadDatabase
 from agenttrace_server.store.run_details import RunDetailStore
 from agenttrace_server.store.runs import RunStore
+from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
 RUNS, STEPS_PER_RUN = 50_000, 5
+FRESH_RUNS = 2_000
 FILL = """
 ALTER TABLE agent_steps DISABLE TRIGGER USER;
 ALTER TABLE agent_failures DISABLE TRIGGER USER;
@@ -84,8 +87,8 @@ class ExplainingDatabase(ReadDatabase):
     plans: list[Node]
 
     @asynccontextmanager
-    async def transaction(self, project_id: int | None = None) -> AsyncIterator[Any]:
-        async with super().transaction(project_id) as connection:
+    async def transaction(self, operation: str, project_id: int | None = None) -> AsyncIterator[Any]:
+        async with super().transaction(operation, project_id) as connection:
             yield Explaining(connection, self.plans)
 
 
@@ -98,10 +101,21 @@ def nodes(plan: Node) -> Iterator[Node]:
 @pytest.fixture(scope="module")
 def full_url(postgres: Any) -> Iterator[str]:
     """A database with enough in it for plans to matter."""
+    yield from filled(postgres, FILL)
+
+
+@pytest.fixture(scope="module")
+def fresh_url(postgres: Any) -> Iterator[str]:
+    """A database of the first minute: nothing was analyzed yet."""
+    yield from filled(postgres, FILL.replace("50000", str(FRESH_RUNS)).replace("ANALYZE", ""))
+
+
+def filled(postgres: Any, statements: str) -> Iterator[str]:
     name = postgres.create(template=postgres.template)
     with psycopg.connect(postgres.url_of(name), autocommit=True) as connection:
-        for statement in FILL.split(";"):
-            connection.execute(statement)  # type: ignore[arg-type]
+        for statement in statements.split(";"):
+            if statement.strip():
+                connection.execute(statement)  # type: ignore[arg-type]
     yield postgres.url_of(name)
     postgres.drop(name)
 
@@ -112,10 +126,19 @@ Explain = Callable[[Callable[[ReadDatabase], Awaitable[Any]]], list[Node]]
 @pytest.fixture
 def explain(full_url: str) -> Explain:
     """Runs a read and returns the nodes of all its plans."""
+    return explaining(full_url)
 
+
+@pytest.fixture
+def explain_fresh(fresh_url: str) -> Explain:
+    """The same in the database of the first minute."""
+    return explaining(fresh_url)
+
+
+def explaining(url: str) -> Explain:
     def run(act: Callable[[ReadDatabase], Awaitable[Any]]) -> list[Node]:
         async def explained() -> list[Node]:
-            database = ExplainingDatabase(full_url, name="t", role="agenttrace_query", max_size=1, timeout_seconds=30)
+            database = ExplainingDatabase(url, name="t", role="agenttrace_query", max_size=1, timeout_seconds=30)
             database.plans = []
             await database.open(10)
             try:
@@ -284,3 +307,22 @@ def test_runs_by_their_ids_are_read_by_key(explain: Explain) -> None:
         assert len(await RunStore(database).by_ids(1, ids, RunFilter(statuses=["SUCCESS"]))) == 100
 
     assert_reads_little(explain(act), most_rows=210)
+
+
+@pytest.mark.parametrize("run_filter", [{}, {"agent_ids": ["agent-1"]}, {"statuses": ["FAILURE"]}], ids=str)
+@pytest.mark.parametrize("dimension", [None, "AGENT_VERSION", "TOOL"])
+def test_statistics_of_the_first_minute_read_each_row_a_few_times(
+    explain_fresh: Explain, dimension: str | None, run_filter: dict[str, Any]
+) -> None:
+    """Of a table that was never analyzed the planner expects a row or two: it joined by loops over all of the steps."""
+    first = datetime(2026, 3, 1, tzinfo=UTC)
+    selected = RunFilter(start_time_from=first, start_time_before=first + timedelta(days=2), **run_filter)
+
+    async def act(database: ReadDatabase) -> None:
+        await StatsStore(database).report(1, StatsQuery(selected, dimension, timedelta(hours=1)))
+
+    found = explain_fresh(act)
+
+    assert max(node["Actual Rows"] * node["Actual Loops"] for node in found) <= FRESH_RUNS * STEPS_PER_RUN * 1.1
+    removed = [node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"] for node in found]
+    assert max(removed) <= FRESH_RUNS * STEPS_PER_RUN
