@@ -11,7 +11,7 @@ WHERE EXISTS (SELECT FROM pg_class
                 AND relname IN (SELECT 'agent_runs'
                                 UNION ALL
                                 SELECT name || to_char(day, '_YYYYMMDD')
-                                FROM unnest(%(days)s) day, unnest(ARRAY['agent_steps', 'agent_failures']) name))
+                                FROM unnest(%(days)s::date[]) day, unnest(ARRAY['agent_steps', 'agent_failures']) name))
 
 -- name: selection
 -- The days are the partitions that have steps of the runs. Of few runs the ids are worth knowing: their steps
