@@ -4,6 +4,10 @@ CREATE SCHEMA api;
 
 ALTER SCHEMA api OWNER TO agenttrace_owner;
 
+CREATE SCHEMA grafana;
+
+ALTER SCHEMA grafana OWNER TO agenttrace_owner;
+
 CREATE TYPE public.erasure_hit AS (
 	place integer,
 	run_id uuid,
@@ -286,6 +290,32 @@ END $$;
 
 ALTER FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) OWNER TO agenttrace_owner;
 
+CREATE FUNCTION grafana.find_run(text) RETURNS TABLE(project_id integer, run_id uuid, day date)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $_$
+    SELECT r.project_id, r.run_id, r.day FROM grafana.v_runs r
+    WHERE r.run_id = grafana.to_uuid($1)
+        AND r.project_id = ANY (ARRAY(SELECT p.project_id FROM grafana.v_projects p))
+$_$;
+
+ALTER FUNCTION grafana.find_run(text) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION grafana.to_number(text) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE WHEN $1 ~ '^[0-9]{1,9}([.][0-9]{1,6})?$' THEN $1::double precision END
+$_$;
+
+ALTER FUNCTION grafana.to_number(text) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION grafana.to_uuid(text) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+    SELECT CASE WHEN $1 ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN $1::uuid END
+$_$;
+
+ALTER FUNCTION grafana.to_uuid(text) OWNER TO agenttrace_owner;
+
 CREATE FUNCTION public.count_inserted_failures() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -432,6 +462,25 @@ CREATE FUNCTION public.find_api_key(p_key_id text) RETURNS TABLE(key_id text, pr
 $$;
 
 ALTER FUNCTION public.find_api_key(p_key_id text) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.find_project_name(p_project_id integer) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT name FROM projects WHERE project_id = p_project_id
+$$;
+
+ALTER FUNCTION public.find_project_name(p_project_id integer) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.find_recent_agents(p_since interval, p_limit integer) RETURNS TABLE(project text, agent_id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.name, l.agent_id FROM latest_runs_of_agents(p_since, p_limit) l JOIN projects p USING (project_id)
+    ORDER BY l.start_time DESC LIMIT p_limit
+$$;
+
+ALTER FUNCTION public.find_recent_agents(p_since interval, p_limit integer) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.find_registered_names(p_project_id integer) RETURNS TABLE(is_enabled boolean, kinds text[], names text[])
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -648,7 +697,7 @@ END $$;
 
 ALTER FUNCTION public.ingest_refuse_erased(p_project_id integer, p_run_id uuid[], p_new_runs uuid[], p_session_id text[], p_user_key text[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean)
+CREATE FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) RETURNS TABLE(ordinal integer, verdict text, field text, run_id text, day integer, agent_id text, step_count integer, first_end boolean, run_seconds double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -703,14 +752,14 @@ BEGIN
             ELSE
                 erased := erased || hit.run_id;
                 RETURN QUERY SELECT NULL::integer, 'ERASED', hit.field, hit.run_id::text, NULL::integer, NULL::text,
-                                    NULL::integer, NULL::boolean;
+                                    NULL::integer, NULL::boolean, NULL::double precision;
             END IF;
         END LOOP;
         kept_runs := ARRAY(SELECT u FROM unnest(run_ids) u WHERE u NOT IN (SELECT unnest(erased)));
     END IF;
 
     RETURN QUERY SELECT NULL::integer, NULL::text, NULL::text, NULL::text, today - DATE '1970-01-01', NULL::text,
-                        NULL::integer, NULL::boolean;
+                        NULL::integer, NULL::boolean, NULL::double precision;
     IF cardinality(new_runs) = cardinality(p_run_id) THEN
         INSERT INTO run_changes (project_id, run_id) SELECT p_project_id, unnest(kept_runs);
         RETURN;
@@ -824,9 +873,15 @@ BEGIN
                 WHEN 'TOO_LONG' THEN CASE WHEN cardinality(j.tags) > p_tag_limit THEN 'tags' ELSE 'attributes' END
                 WHEN 'END_BEFORE_START' THEN CASE WHEN j.was_open THEN 'end_time' ELSE 'start_time' END
             END,
-            j.run_id::text, NULL::integer, NULL::text, NULL::integer,
-            j.judgement = 'ACCEPTED' AND j.was_open AND j.end_time IS NOT NULL
-        FROM judged j;
+            j.run_id::text, NULL::integer, NULL::text, NULL::integer, e.first_end,
+            CASE WHEN e.first_end AND NOT j.is_stub
+                 THEN extract(epoch FROM j.end_time - j.start_time)::double precision END
+        FROM judged j,
+        LATERAL (SELECT CASE
+                     WHEN j.judgement <> 'ACCEPTED' OR j.end_time IS NULL THEN NULL
+                     WHEN j.was_open THEN (j.stored).abandon_time IS NULL
+                     WHEN j.status <> (j.stored).status THEN false
+                 END AS first_end) e;
         EXIT WHEN NOT FOUND;
     END LOOP;
 
@@ -849,14 +904,37 @@ BEGIN
 
     RETURN QUERY
     SELECT NULL::integer, NULL::text, NULL::text, a.run_id::text, a.day - DATE '1970-01-01', a.agent_id,
-           a.step_count, NULL::boolean
+           a.step_count, NULL::boolean, NULL::double precision
     FROM unnest(known_runs) u (run_id),
     LATERAL (SELECT r.* FROM agent_runs r WHERE r.project_id = p_project_id AND r.run_id = u.run_id LIMIT 1) a;
 END $$;
 
 ALTER FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) OWNER TO agenttrace_owner;
 
-CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) RETURNS bigint
+CREATE FUNCTION public.latest_runs_of_agents(p_since interval, p_limit integer) RETURNS TABLE(project_id integer, agent_id text, start_time timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT p.project_id, latest.agent_id, latest.start_time
+    FROM projects p,
+    LATERAL (
+        WITH RECURSIVE agents AS (
+            (SELECT a.agent_id, a.start_time FROM agent_runs a
+             WHERE a.project_id = p.project_id AND a.agent_id IS NOT NULL
+             ORDER BY a.agent_id, a.start_time DESC LIMIT 1)
+            UNION ALL
+            SELECT n.agent_id, n.start_time FROM agents g,
+            LATERAL (SELECT a.agent_id, a.start_time FROM agent_runs a
+                     WHERE a.project_id = p.project_id AND a.agent_id > g.agent_id
+                     ORDER BY a.agent_id, a.start_time DESC LIMIT 1) n
+        )
+        SELECT * FROM agents g WHERE g.start_time > now() - p_since LIMIT p_limit
+    ) latest
+$$;
+
+ALTER FUNCTION public.latest_runs_of_agents(p_since interval, p_limit integer) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) RETURNS TABLE(project text, agent_id text, run_count bigint, first_count bigint)
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -867,14 +945,15 @@ CREATE FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit i
         ORDER BY a.run_id LIMIT p_limit
         FOR UPDATE OF a SKIP LOCKED
     ), abandoned AS (
-        UPDATE agent_runs a SET status = 'ABANDONED' FROM stale s
+        UPDATE agent_runs a SET status = 'ABANDONED', abandon_time = coalesce(a.abandon_time, now()) FROM stale s
         WHERE a.project_id = s.project_id AND a.run_id = s.run_id
-        RETURNING a.project_id, a.run_id
+        RETURNING a.project_id, a.run_id, a.agent_id, a.abandon_time = now() AS is_first
     ), changes AS (
         INSERT INTO run_changes (project_id, run_id) SELECT project_id, run_id FROM abandoned
-        RETURNING run_id
     )
-    SELECT count(*) FROM changes
+    SELECT p.name, coalesce(a.agent_id, ''), count(*), count(*) FILTER (WHERE a.is_first)
+    FROM abandoned a JOIN projects p USING (project_id)
+    GROUP BY p.name, a.agent_id
 $$;
 
 ALTER FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) OWNER TO agenttrace_owner;
@@ -951,6 +1030,28 @@ CREATE FUNCTION public.maintain_expired_partitions(p_before date) RETURNS TABLE(
 $_$;
 
 ALTER FUNCTION public.maintain_expired_partitions(p_before date) OWNER TO agenttrace_owner;
+
+CREATE FUNCTION public.maintain_measure_agents(p_default_lease interval, p_since interval, p_limit integer) RETURNS TABLE(project text, agent_id text, in_progress_count bigint, stalled_count bigint, last_run_timestamp double precision, oldest_open_seconds double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH open AS (
+        SELECT p.project_id, coalesce(a.agent_id, '') AS agent_id, count(*) AS in_progress_count,
+               count(*) FILTER (WHERE a.update_time + coalesce(a.lease_duration, p_default_lease) / 2 < now())
+                   AS stalled_count,
+               min(a.start_time) AS oldest, max(a.start_time) AS latest
+        FROM projects p JOIN agent_runs a ON a.project_id = p.project_id AND a.status = 'RUNNING'
+        GROUP BY 1, 2
+    )
+    SELECT p.name, agent_id, coalesce(o.in_progress_count, 0), coalesce(o.stalled_count, 0),
+           extract(epoch FROM greatest(l.start_time, o.latest))::double precision,
+           greatest(coalesce(extract(epoch FROM now() - o.oldest), 0), 0)::double precision
+    FROM open o FULL JOIN latest_runs_of_agents(p_since, p_limit) l USING (project_id, agent_id)
+    JOIN projects p USING (project_id)
+    ORDER BY greatest(l.start_time, o.latest) DESC
+$$;
+
+ALTER FUNCTION public.maintain_measure_agents(p_default_lease interval, p_since interval, p_limit integer) OWNER TO agenttrace_owner;
 
 CREATE FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1210,6 +1311,7 @@ CREATE TABLE public.agent_runs (
     cost_micro_usd bigint DEFAULT 0 NOT NULL,
     create_time timestamp with time zone DEFAULT now() NOT NULL,
     update_time timestamp with time zone DEFAULT now() NOT NULL,
+    abandon_time timestamp with time zone,
     CONSTRAINT agent_runs_agent_id_check CHECK ((agent_id <> ''::text)),
     CONSTRAINT agent_runs_agent_version_check CHECK ((agent_version <> ''::text)),
     CONSTRAINT agent_runs_check CHECK ((end_time >= start_time)),
@@ -1364,6 +1466,301 @@ CREATE VIEW api.steps AS
 
 ALTER VIEW api.steps OWNER TO agenttrace_owner;
 
+CREATE VIEW grafana.v_failure_codes AS
+ SELECT type,
+    code,
+    title,
+    remedy
+   FROM public.failure_codes;
+
+ALTER VIEW grafana.v_failure_codes OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_failure_stats_hourly AS
+ SELECT project_id,
+    hour,
+    agent_id,
+    agent_version,
+    environment,
+    type,
+    code,
+    failure_count,
+    recovered_failure_count,
+    run_count,
+    first_occur_time,
+    last_occur_time
+   FROM public.failure_stats_hourly;
+
+ALTER VIEW grafana.v_failure_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_failures AS
+ SELECT f.project_id,
+    f.run_id,
+    f.day,
+    f.failure_id,
+    f.step_id,
+    f.type,
+    f.code,
+    f.exception_type,
+    f.http_status,
+    f.grpc_status,
+    f.retryable,
+    f.caused_by_failure_id,
+    f.occur_time,
+    r.agent_id,
+    r.agent_version,
+    COALESCE(r.environment, 'production'::text) AS environment,
+    r.status AS run_status,
+    r.start_time AS run_start_time,
+    r.end_time AS run_end_time,
+    c.title,
+    c.remedy,
+    (EXISTS ( SELECT
+           FROM (public.agent_steps later
+             LEFT JOIN public.agent_steps s ON (((s.project_id = f.project_id) AND (s.run_id = f.run_id) AND (s.step_id = f.step_id) AND (s.day = f.day))))
+          WHERE ((r.retry_count > 0) AND (later.project_id = f.project_id) AND (later.run_id = f.run_id) AND (later.day = f.day) AND (later.retry_of_step_id = COALESCE(s.retry_of_step_id, f.step_id)) AND (later.status = 'OK'::text) AND (later.attempt > COALESCE(s.attempt, 1)))
+         OFFSET 0)) AS recovered
+   FROM ((public.agent_failures f
+     LEFT JOIN public.agent_runs r ON (((r.project_id = f.project_id) AND (r.run_id = f.run_id))))
+     LEFT JOIN public.failure_codes c ON (((c.type = f.type) AND (c.code = f.code))));
+
+ALTER VIEW grafana.v_failures OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_indexes AS
+ SELECT (COALESCE(parent.relname, t.relname))::text AS table_name,
+    (COALESCE(parent_index.relname, x.relname))::text AS index_name,
+    (sum(pg_relation_size((x.oid)::regclass)))::double precision AS bytes,
+    (sum(pg_stat_get_numscans(x.oid)))::double precision AS scans
+   FROM (((((((pg_index i
+     JOIN pg_class x ON (((x.oid = i.indexrelid) AND (x.relkind = 'i'::"char"))))
+     JOIN pg_class t ON ((t.oid = i.indrelid)))
+     JOIN pg_namespace n ON (((n.oid = t.relnamespace) AND (n.nspname = 'public'::name))))
+     LEFT JOIN pg_inherits h ON ((h.inhrelid = t.oid)))
+     LEFT JOIN pg_class parent ON ((parent.oid = h.inhparent)))
+     LEFT JOIN pg_inherits hx ON ((hx.inhrelid = x.oid)))
+     LEFT JOIN pg_class parent_index ON ((parent_index.oid = hx.inhparent)))
+  GROUP BY ((COALESCE(parent.relname, t.relname))::text), ((COALESCE(parent_index.relname, x.relname))::text);
+
+ALTER VIEW grafana.v_indexes OWNER TO agenttrace_owner;
+
+CREATE TABLE public.projects (
+    project_id integer NOT NULL,
+    name text NOT NULL,
+    create_time timestamp with time zone DEFAULT now() NOT NULL,
+    registered_names_only boolean DEFAULT false NOT NULL,
+    CONSTRAINT projects_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
+);
+
+ALTER TABLE public.projects OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_projects AS
+ SELECT project_id,
+    name AS project
+   FROM public.projects;
+
+ALTER VIEW grafana.v_projects OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_run_stats_hourly AS
+ SELECT project_id,
+    hour,
+    agent_id,
+    agent_version,
+    environment,
+    run_count,
+    running_count,
+    success_count,
+    failure_count,
+    partial_count,
+    cancelled_count,
+    abandoned_count
+   FROM public.run_stats_hourly;
+
+ALTER VIEW grafana.v_run_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_runs AS
+ SELECT project_id,
+    run_id,
+    day,
+    is_stub,
+    agent_id,
+    agent_version,
+    COALESCE(environment, 'production'::text) AS environment,
+    status,
+        CASE
+            WHEN (status = ANY (ARRAY['FAILURE'::text, 'ABANDONED'::text])) THEN (1.0)::double precision
+            WHEN (status = ANY (ARRAY['SUCCESS'::text, 'PARTIAL'::text])) THEN (0.0)::double precision
+            ELSE NULL::double precision
+        END AS failed,
+    start_time,
+    end_time,
+    heartbeat_time,
+    lease_duration,
+    (EXTRACT(epoch FROM (end_time - start_time)))::double precision AS duration_seconds,
+    session_id,
+    parent_run_id,
+    tags,
+    attributes,
+    expected_step_count,
+    step_count,
+    failed_step_count,
+    retry_count,
+    failure_count,
+    failure_types,
+    failure_codes,
+    input_tokens,
+    output_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    ((cost_micro_usd)::double precision / ('1000000'::numeric)::double precision) AS cost_usd,
+    create_time,
+    update_time
+   FROM public.agent_runs;
+
+ALTER VIEW grafana.v_runs OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_stale_hours AS
+ SELECT project_id,
+    hour,
+    min(mark_time) AS since
+   FROM public.stats_dirty
+  GROUP BY project_id, hour;
+
+ALTER VIEW grafana.v_stale_hours OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_step_stats_hourly AS
+ SELECT project_id,
+    hour,
+    agent_id,
+    agent_version,
+    environment,
+    type,
+    step_count,
+    failed_step_count,
+    retry_count,
+    input_tokens,
+    output_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    ((cost_micro_usd)::double precision / ('1000000'::numeric)::double precision) AS cost_usd
+   FROM public.step_stats_hourly;
+
+ALTER VIEW grafana.v_step_stats_hourly OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_steps AS
+ SELECT project_id,
+    run_id,
+    day,
+    step_id,
+    parent_step_id,
+    sequence,
+    type,
+    name,
+    status,
+    attempt,
+    retry_of_step_id,
+    start_time,
+    end_time,
+    (EXTRACT(epoch FROM (end_time - start_time)))::double precision AS duration_seconds,
+    provider,
+    COALESCE(response_model, request_model) AS model,
+    input_tokens,
+    output_tokens,
+    cache_read_tokens,
+    cache_write_tokens,
+    reasoning_tokens,
+    finish_reason,
+    (EXTRACT(epoch FROM time_to_first_token))::double precision AS time_to_first_token_seconds,
+    ((cost_micro_usd)::double precision / ('1000000'::numeric)::double precision) AS cost_usd,
+    tool_name,
+    retrieval_source,
+    result_count,
+    attributes
+   FROM public.agent_steps;
+
+ALTER VIEW grafana.v_steps OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_tables AS
+ SELECT (COALESCE(parent.relname, c.relname))::text AS table_name,
+    (c.relname)::text AS relation,
+        CASE
+            WHEN (parent.relname IS NOT NULL) THEN to_date("right"((c.relname)::text, 8), 'YYYYMMDD'::text)
+            ELSE NULL::date
+        END AS day,
+    (GREATEST(c.reltuples, (0)::real))::double precision AS estimated_rows,
+    (pg_table_size((c.oid)::regclass))::double precision AS table_bytes,
+    (pg_indexes_size((c.oid)::regclass))::double precision AS index_bytes,
+    (pg_stat_get_live_tuples(c.oid))::double precision AS live_rows,
+    (pg_stat_get_dead_tuples(c.oid))::double precision AS dead_rows,
+    GREATEST(pg_stat_get_last_vacuum_time(c.oid), pg_stat_get_last_autovacuum_time(c.oid)) AS last_vacuum_time
+   FROM (((pg_class c
+     JOIN pg_namespace n ON (((n.oid = c.relnamespace) AND (n.nspname = 'public'::name))))
+     LEFT JOIN pg_inherits i ON ((i.inhrelid = c.oid)))
+     LEFT JOIN pg_class parent ON ((parent.oid = i.inhparent)))
+  WHERE (c.relkind = 'r'::"char");
+
+ALTER VIEW grafana.v_tables OWNER TO agenttrace_owner;
+
+CREATE VIEW grafana.v_trace_spans AS
+ SELECT r.project_id,
+    r.run_id,
+    r.day,
+    r.run_id AS span_id,
+    NULL::uuid AS parent_span_id,
+    COALESCE(r.agent_id, '(unknown agent)'::text) AS name,
+    'RUN'::text AS kind,
+    r.start_time,
+    COALESCE(r.end_time,
+        CASE r.status
+            WHEN 'ABANDONED'::text THEN GREATEST(r.heartbeat_time, r.start_time)
+            ELSE NULL::timestamp with time zone
+        END, GREATEST(now(), r.start_time)) AS end_time,
+        CASE
+            WHEN (r.status = ANY (ARRAY['FAILURE'::text, 'ABANDONED'::text])) THEN 2
+            WHEN (r.status = 'SUCCESS'::text) THEN 1
+            ELSE 0
+        END AS status_code,
+    array_to_string(r.failure_codes, ', '::text) AS status_message,
+    (jsonb_build_array(jsonb_build_object('key', 'status', 'value', r.status), jsonb_build_object('key', 'error', 'value', (r.status = ANY (ARRAY['FAILURE'::text, 'ABANDONED'::text])))) || COALESCE(( SELECT jsonb_agg(jsonb_build_object('key', a.key, 'value', a.value) ORDER BY a.key) AS jsonb_agg
+           FROM jsonb_each(r.attributes) a(key, value)), '[]'::jsonb)) AS tags,
+    jsonb_build_array(jsonb_build_object('key', 'agent.version', 'value', r.agent_version), jsonb_build_object('key', 'environment', 'value', COALESCE(r.environment, 'production'::text))) AS service_tags,
+    '[]'::jsonb AS logs
+   FROM public.agent_runs r
+UNION ALL
+ SELECT s.project_id,
+    s.run_id,
+    s.day,
+    s.step_id AS span_id,
+    COALESCE(s.parent_step_id, s.run_id) AS parent_span_id,
+    s.name,
+    s.type AS kind,
+    s.start_time,
+    s.end_time,
+        CASE s.status
+            WHEN 'ERROR'::text THEN 2
+            ELSE 1
+        END AS status_code,
+    COALESCE(( SELECT string_agg(f.code, ', '::text ORDER BY f.occur_time) AS string_agg
+           FROM public.agent_failures f
+          WHERE ((f.project_id = s.project_id) AND (f.run_id = s.run_id) AND (f.day = s.day) AND (f.step_id = s.step_id))), ''::text) AS status_message,
+    ( SELECT jsonb_agg(jsonb_build_object('key', t.key, 'value', t.value) ORDER BY t.place, t.key) AS jsonb_agg
+           FROM ( SELECT 1 AS place,
+                    jsonb_each.key,
+                    jsonb_each.value
+                   FROM jsonb_each(jsonb_strip_nulls(jsonb_build_object('status', s.status, 'error', (s.status = 'ERROR'::text), 'attempt', s.attempt, 'model', COALESCE(s.response_model, s.request_model), 'tool', s.tool_name, 'retrieval.source', s.retrieval_source, 'retrieval.results', s.result_count, 'tokens.input', s.input_tokens, 'tokens.output', s.output_tokens, 'finish_reason', s.finish_reason))) jsonb_each(key, value)
+                UNION ALL
+                 SELECT 2,
+                    jsonb_each.key,
+                    jsonb_each.value
+                   FROM jsonb_each(s.attributes) jsonb_each(key, value)) t) AS tags,
+    '[]'::jsonb AS service_tags,
+    COALESCE(( SELECT jsonb_agg(jsonb_build_object('timestamp', ((EXTRACT(epoch FROM f.occur_time) * (1000)::numeric))::double precision, 'name', 'failure', 'fields', jsonb_build_array(jsonb_build_object('key', 'type', 'value', f.type), jsonb_build_object('key', 'code', 'value', f.code))) ORDER BY f.occur_time) AS jsonb_agg
+           FROM public.agent_failures f
+          WHERE ((f.project_id = s.project_id) AND (f.run_id = s.run_id) AND (f.day = s.day) AND (f.step_id = s.step_id))), '[]'::jsonb) AS logs
+   FROM public.agent_steps s;
+
+ALTER VIEW grafana.v_trace_spans OWNER TO agenttrace_owner;
+
 CREATE TABLE public.api_keys (
     key_id text NOT NULL,
     project_id integer NOT NULL,
@@ -1482,16 +1879,6 @@ CREATE UNLOGGED TABLE public.ingest_step_stage (
 );
 
 ALTER TABLE public.ingest_step_stage OWNER TO agenttrace_owner;
-
-CREATE TABLE public.projects (
-    project_id integer NOT NULL,
-    name text NOT NULL,
-    create_time timestamp with time zone DEFAULT now() NOT NULL,
-    registered_names_only boolean DEFAULT false NOT NULL,
-    CONSTRAINT projects_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text))
-);
-
-ALTER TABLE public.projects OWNER TO agenttrace_owner;
 
 ALTER TABLE public.projects ALTER COLUMN project_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.projects_project_id_seq
@@ -1635,6 +2022,8 @@ ALTER TABLE ONLY public.registered_names
 
 GRANT USAGE ON SCHEMA api TO agenttrace_query;
 
+GRANT USAGE ON SCHEMA grafana TO agenttrace_grafana;
+
 GRANT ALL ON SCHEMA public TO agenttrace_owner;
 
 GRANT SELECT ON TABLE api.failure_stats_hourly TO agenttrace_query;
@@ -1652,6 +2041,15 @@ GRANT SELECT ON TABLE api.step_stats_hourly TO agenttrace_query;
 REVOKE ALL ON FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.compute_step_stats(p_from timestamp with time zone, p_before timestamp with time zone, p_agent_ids text[], p_agent_versions text[], p_environments text[]) TO agenttrace_query;
 
+REVOKE ALL ON FUNCTION grafana.find_run(text) FROM PUBLIC;
+GRANT ALL ON FUNCTION grafana.find_run(text) TO agenttrace_grafana;
+
+REVOKE ALL ON FUNCTION grafana.to_number(text) FROM PUBLIC;
+GRANT ALL ON FUNCTION grafana.to_number(text) TO agenttrace_grafana;
+
+REVOKE ALL ON FUNCTION grafana.to_uuid(text) FROM PUBLIC;
+GRANT ALL ON FUNCTION grafana.to_uuid(text) TO agenttrace_grafana;
+
 REVOKE ALL ON FUNCTION public.count_inserted_failures() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.count_inserted_steps() FROM PUBLIC;
@@ -1664,6 +2062,12 @@ REVOKE ALL ON FUNCTION public.erase_runs(p_project_id integer, p_run_ids uuid[])
 REVOKE ALL ON FUNCTION public.find_api_key(p_key_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_api_key(p_key_id text) TO agenttrace_ingest;
 GRANT ALL ON FUNCTION public.find_api_key(p_key_id text) TO agenttrace_query;
+
+REVOKE ALL ON FUNCTION public.find_project_name(p_project_id integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_project_name(p_project_id integer) TO agenttrace_ingest;
+
+REVOKE ALL ON FUNCTION public.find_recent_agents(p_since interval, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.find_recent_agents(p_since interval, p_limit integer) TO agenttrace_ingest;
 
 REVOKE ALL ON FUNCTION public.find_registered_names(p_project_id integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_registered_names(p_project_id integer) TO agenttrace_ingest;
@@ -1679,6 +2083,8 @@ REVOKE ALL ON FUNCTION public.ingest_refuse_erased(p_project_id integer, p_run_i
 REVOKE ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ingest_runs(p_project_id integer, p_tag_limit integer, p_attribute_limit integer, p_run_count integer, p_ordinal integer[], p_is_combined boolean[], p_touch_time timestamp with time zone[], p_run_id uuid[], p_is_stub boolean[], p_agent_id text[], p_agent_version text[], p_environment text[], p_status text[], p_start_time timestamp with time zone[], p_end_time timestamp with time zone[], p_heartbeat_time timestamp with time zone[], p_lease_duration interval[], p_session_id text[], p_user_key text[], p_parent_run_id uuid[], p_tags text[], p_attributes jsonb[], p_expected_step_count integer[], p_erasure_keys text[], p_mark_place integer[], p_mark_field text[], p_mark_key text[], p_mark bytea[]) TO agenttrace_ingest;
 
+REVOKE ALL ON FUNCTION public.latest_runs_of_agents(p_since interval, p_limit integer) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_abandon_runs(p_default_lease interval, p_limit integer) TO agenttrace_maintain;
 
@@ -1693,6 +2099,9 @@ GRANT ALL ON FUNCTION public.maintain_dirty_hours(p_quiet interval, p_patience i
 
 REVOKE ALL ON FUNCTION public.maintain_expired_partitions(p_before date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_expired_partitions(p_before date) TO agenttrace_maintain;
+
+REVOKE ALL ON FUNCTION public.maintain_measure_agents(p_default_lease interval, p_since interval, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.maintain_measure_agents(p_default_lease interval, p_since interval, p_limit integer) TO agenttrace_maintain;
 
 REVOKE ALL ON FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.maintain_roll_up(p_project_id integer, p_hour timestamp with time zone) TO agenttrace_maintain;
@@ -1729,6 +2138,30 @@ GRANT SELECT ON TABLE api.stats_dirty TO agenttrace_query;
 GRANT INSERT ON TABLE public.agent_steps TO agenttrace_ingest;
 
 GRANT SELECT ON TABLE api.steps TO agenttrace_query;
+
+GRANT SELECT ON TABLE grafana.v_failure_codes TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_failure_stats_hourly TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_failures TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_indexes TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_projects TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_run_stats_hourly TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_runs TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_stale_hours TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_step_stats_hourly TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_steps TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_tables TO agenttrace_grafana;
+
+GRANT SELECT ON TABLE grafana.v_trace_spans TO agenttrace_grafana;
 
 GRANT INSERT ON TABLE public.ingest_failure_stage TO agenttrace_ingest;
 

@@ -1,6 +1,6 @@
-"""Writes docs/configuration.md, .env.example and docs/exception-codes.md; with --check compares them.
+"""Writes docs/configuration.md, .env.example, docs/exception-codes.md and docs/metrics.md; with --check compares them.
 
-The first two are the server's settings, the last is the SDK's table of exceptions.
+The first two are the server's settings, then the SDK's table of exceptions, and the server's metrics.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from agenttrace.exception_codes import CARRIERS, CODES, DEFAULT_CODE, GRPC_CODES, HTTP_CODES
 from agenttrace_server.config import PREFIX, Config
+from agenttrace_server.metrics import ConsoleMetrics, DomainMetrics, IngestMetrics, LiveRunMetrics, Metrics
+from agenttrace_server.metrics.declarations import Declared
 
 _Key = TypeVar("_Key")
 
@@ -64,6 +66,61 @@ These say little by themselves; the HTTP status they carry and what they were ra
 | code | HTTP | gRPC |
 |---|---|---|
 """
+_METRICS_HEAD = """# Metrics
+
+Each process serves its own at `/metrics` ([ports](configuration.md)), as OpenMetrics with exemplars where the scraper
+asks for it. Written by `make configuration` from `services/agenttrace_server/metrics`.
+
+```yaml
+scrape_configs:
+  - job_name: agenttrace
+    static_configs:
+      - targets: [localhost:9464, localhost:9465, localhost:9467]  # ingest, query, maintain
+```
+
+Several workers (`serve ingest --workers N`) have a port each: scrape all of them, and `sum` over `instance`.
+
+## How they count
+
+- **Newly stored, and after COMMIT.** Steps and failures count once, when they are stored; sent again they are
+  `duplicate` items. A run counts as started when something of it is first stored, and as finished at its first end.
+  An end that changes after that counts in `agenttrace_run_status_corrections_total`, and so does one that a run has
+  after it was ABANDONED: it stays counted as ABANDONED. SQL shows the status that a run has in the end.
+- **What a process counted ends with it**, as Prometheus expects of counters: `rate` and `increase` bridge a restart.
+  One that dies between COMMIT and counting counts too little, as does an answer to COMMIT that was lost with its
+  connection: what is sent again is then known already.
+- **Calls end as their handler does.** A client that leaves while the service works for it ends its call as `Canceled`;
+  one that leaves an upload between two messages looks like one that ends it, `OK`. What was committed counts in both.
+- **An agent is not always known.** Of a run of which only steps or failures came so far the agent is `_UNKNOWN`, also
+  in what was counted of it when the agent is told later.
+- **Labels are closed or capped sets.** `AGENTTRACE_SERVER_METRICS_AGENT_LIMIT` agents (of all projects together), 50
+  models and 50 projects have series of their own in a process, the first that it sees; what comes after is `_OTHER`,
+  and counted in `agenttrace_label_overflow_total`. Names that agents made up get no further than that; ids, users and
+  texts are in no label. A method that a service does not have is `_OTHER` as well.
+- **Series begin at 0**, for one that is born at 1 has no `increase`: those of closed sets at start, those of an agent
+  when it is first seen, and at start those of the agents of the last 7 days.
+- **One value a database** have the gauges of the maintain process: where several run, take `max`, never `sum`. They are
+  measured every 15 seconds, and left out while the database does not answer.
+- **Spelling.** Types and statuses are spelt as they are stored (`type="TOOL"`, `status="FAILURE"`), status codes as the
+  gRPC libraries of Go and Java do (`grpc_code="DeadlineExceeded"`), so that public dashboards fit.
+- **Exemplars** `{run_id}`: `grpc_server_handling_seconds`, `agenttrace_run_duration_seconds` and
+  `agenttrace_failures_total` name a run to look at (Prometheus: `--enable-feature=exemplar-storage`).
+
+The failure rate of agents, as everywhere else:
+
+```promql
+sum by (agent) (rate(agenttrace_runs_finished_total{status=~"FAILURE|ABANDONED"}[15m]))
+  / sum by (agent) (rate(agenttrace_runs_finished_total{status=~"SUCCESS|PARTIAL|FAILURE|ABANDONED"}[15m]))
+```
+
+Column *OpenTelemetry* names what its semantic conventions call the same thing, where they have it.
+"""
+_PROCESS_METRICS = """
+Beside them each process has the usual `process_*` (on Linux: `process_cpu_seconds_total`,
+`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_start_time_seconds`, `process_open_fds`,
+`process_max_fds`) and `python_gc_*` (`python_gc_collections_total`, `python_gc_objects_collected_total`,
+`python_gc_objects_uncollectable_total`, by `generation`).
+"""
 
 
 def main() -> int:
@@ -90,6 +147,7 @@ def files() -> dict[Path, str]:
         ROOT / "docs" / "configuration.md": _PAGE_HEAD + "\n".join(rows) + "\n" + _SDK,
         ROOT / ".env.example": "\n".join(example) + "\n",
         ROOT / "docs" / "exception-codes.md": _exception_codes(),
+        ROOT / "docs" / "metrics.md": _metrics(),
     }
 
 
@@ -101,6 +159,35 @@ def _exception_codes() -> str:
     ]
     page = _EXCEPTIONS_HEAD + "\n".join(classes) + "\n" + _CARRIERS.format(_quoted(sorted(CARRIERS)))
     return page + "\n".join(statuses) + "\n"
+
+
+def _metrics() -> str:
+    every = Metrics()
+    ingest, maintain, console = Metrics(), Metrics(), Metrics()
+    IngestMetrics(ingest)
+    DomainMetrics(ingest, agent_limit=1)
+    LiveRunMetrics(maintain, agent_limit=1)
+    ConsoleMetrics(console)
+    common = len(every.declared)
+    return _METRICS_HEAD + "".join(
+        (
+            _metrics_table("Every process", every.declared),
+            _PROCESS_METRICS,
+            _metrics_table("The ingest service", ingest.declared[common:]),
+            _metrics_table("The maintain process", maintain.declared[common:]),
+            _metrics_table("The console", console.declared[common:]),
+        )
+    )
+
+
+def _metrics_table(title: str, declared: list[Declared]) -> str:
+    head = f"\n## {title}\n\n| metric | type | labels | meaning | OpenTelemetry |\n|---|---|---|---|---|\n"
+    return head + "".join(map(_metric, declared))
+
+
+def _metric(metric: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} | {metric.otel} |\n"
 
 
 def _keys(codes: Mapping[_Key, str], code: str) -> list[_Key]:

@@ -44,7 +44,7 @@ def send(url: str, *messages: Any) -> list[Outcome]:
 
 
 def verdicts(outcome: Outcome) -> list[str]:
-    return [verdict.outcome for kind in outcome for verdict in kind]
+    return [verdict.outcome for kind in (outcome.runs, outcome.steps, outcome.failures) for verdict in kind]
 
 
 def counts(connection: psycopg.Connection) -> tuple[int, ...]:

@@ -23,6 +23,8 @@ _OPTIONS: tuple[Option, ...] = (
     # gRPC's own limit ends calls as CANCELLED before we see them; ours answers UNAVAILABLE with a delay.
     ("grpc.server.max_pending_requests", _PENDING_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
+    # A call that waits for its turn ends by its own deadline; gRPC would end it as CANCELLED after half a minute.
+    ("grpc.server_max_unrequested_time_in_server", 600),
     # A connection that has not said what HTTP/2 begins with is closed; gRPC would wait two minutes.
     ("grpc.server_handshake_timeout_ms", 10 * _SECOND),
     # One that nobody calls on is closed: its client opens another when it needs one.

@@ -31,6 +31,7 @@ class Health:
         self._database = database
         self._service = service
         self._ready = metrics.ready.labels("database")
+        self._schema_version = metrics.schema_version
         self._was_ready = False
 
     @asynccontextmanager
@@ -65,6 +66,8 @@ class Health:
         """Whether the database answers and has the schema of this release, or one that a newer release expanded."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return await self._database.schema_version() >= migrations.expected_version()
+                version = await self._database.schema_version()
         except (TimeoutError, ServiceError):
             return False
+        self._schema_version.set(version)
+        return version >= migrations.expected_version()

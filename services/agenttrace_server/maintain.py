@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from agenttrace_server.errors import ServiceError
+from agenttrace_server.records import AbandonedRuns
 from agenttrace_server.store.maintenance import MaintenanceStore
 from agenttrace_server.store.retention import RetentionStore
 from agenttrace_server.store.rollups import RollupStore
@@ -52,11 +53,19 @@ class Maintainer:
     """Does the rounds.
 
     `retention`: how long runs are kept, from the day on which they were first seen. `watch_retention`: how long
-    changes are kept for WatchRuns.
+    changes are kept for WatchRuns. `abandoned`: told of the runs that were marked ABANDONED.
     """
 
-    def __init__(self, stores: Stores, *, retention: timedelta, watch_retention: timedelta) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        retention: timedelta,
+        watch_retention: timedelta,
+        abandoned: Callable[[Sequence[AbandonedRuns]], None] = lambda _: None,
+    ) -> None:
         self._stores = stores
+        self._abandoned = abandoned
         self._retention = retention
         # Longer than a resume token is valid, so that one is never honoured half.
         self._keep = watch_retention + timedelta(minutes=10)
@@ -100,7 +109,12 @@ class Maintainer:
         return {"partitions_created": len(await self._stores.maintenance.create_partitions(PARTITION_DAYS))}
 
     async def _abandon_runs(self) -> Counts:
-        return {"runs_abandoned": await _total(lambda: self._stores.maintenance.abandon_runs(_ABANDON_LIMIT))}
+        async def batch() -> int:
+            abandoned = await self._stores.maintenance.abandon_runs(_ABANDON_LIMIT)
+            self._abandoned(abandoned)
+            return sum(agent.run_count for agent in abandoned)
+
+        return {"runs_abandoned": await _total(batch)}
 
     async def _trim_changes(self) -> Counts:
         return {"changes_trimmed": await self._stores.maintenance.trim_changes(self._keep)}

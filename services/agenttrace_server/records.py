@@ -7,7 +7,9 @@ datetimes, ids are UUIDs or their canonical text; statuses and types are spelt a
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 # The project of calls without a key, where none is needed.
@@ -67,17 +69,29 @@ FAILURE_COLUMNS = (
 )  # fmt: skip
 
 
+# What a model call used, 0 where it was not told: the model that answered or else was asked for, input and output
+# tokens, and the cost in micro-US-dollars. A plain tuple: one is made for every step with a model.
+ModelUse = tuple[str, int, int, int]
+
+
 class EncodedRow(NamedTuple):
     """One step or failure, its columns encoded for COPY BINARY in the order in which a client fills them.
 
     `key`: the first two columns, the run's id and the item's own. `time`: the earliest time it mentions, in
     microseconds since 1970. Two rows have the same content if their `body` is the same.
+
+    What follows is for the metrics: `end` of a step, in microseconds (of a failure: when it occurred), numbers of the
+    contract's enums (a failure has no status, 0), and what a step's model used.
     """
 
     key: bytes
     run_id: str
     time: int
     body: bytes
+    end: int
+    type: int
+    status: int = 0
+    model: ModelUse | None = None
 
 
 class Verdict(NamedTuple):
@@ -91,9 +105,77 @@ ACCEPTED = Verdict("ACCEPTED")
 DUPLICATE = Verdict("DUPLICATE")
 
 
+class FinishedRun(NamedTuple):
+    """A run that has ended for the first time. `seconds`: how long it took, None where its start was not told."""
+
+    run_id: str
+    status: str
+    seconds: float | None
+
+
+class RunEvents(NamedTuple):
+    """What a batch did to runs. `agents`: whose each run is, by its id; "" where that is not known yet.
+
+    `started`: runs that are new; `corrected_count`: of ended ones, how many have another status now.
+    """
+
+    agents: Mapping[str, str] = MappingProxyType({})
+    started: Sequence[str] = ()
+    finished: Sequence[FinishedRun] = ()
+    corrected_count: int = 0
+
+    def and_then(self, later: RunEvents) -> RunEvents:
+        """Return these and later ones together."""
+        return RunEvents(
+            {**self.agents, **later.agents},
+            (*self.started, *later.started),
+            (*self.finished, *later.finished),
+            self.corrected_count + later.corrected_count,
+        )
+
+
 class Outcome(NamedTuple):
-    """What became of a batch: a verdict for each row, in the order of the rows."""
+    """What became of a batch: a verdict for each row, in the order of the rows; and what it did to runs."""
 
     runs: list[Verdict]
     steps: list[Verdict]
     failures: list[Verdict]
+    events: RunEvents = RunEvents()
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonedRuns:
+    """How many runs of an agent were marked ABANDONED, and how many of them for the first time.
+
+    `agent_id` is "" where it is not known.
+    """
+
+    project: str
+    agent_id: str
+    run_count: int
+    first_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentActivity:
+    """What an agent is at, `agent_id` "" where it is not known. `last_run_timestamp`: in seconds since 1970."""
+
+    project: str
+    agent_id: str
+    in_progress_count: int
+    stalled_count: int
+    last_run_timestamp: float
+    oldest_open_seconds: float
+
+    def with_others(self, others: AgentActivity | None) -> AgentActivity:
+        """Return this together with that of others."""
+        if others is None:
+            return self
+        return AgentActivity(
+            self.project,
+            self.agent_id,
+            self.in_progress_count + others.in_progress_count,
+            self.stalled_count + others.stalled_count,
+            max(self.last_run_timestamp, others.last_run_timestamp),
+            max(self.oldest_open_seconds, others.oldest_open_seconds),
+        )

@@ -50,6 +50,8 @@ class BenchProduct:
         self._pid = product.process.pid
         self.ingest: str = product.endpoints["ingest"]
         self.query: str = product.endpoints["query"]
+        self.console: str = product.endpoints["console"]
+        self.ingest_metrics: str = product.endpoints["metrics"]["ingest"]
         self.database_url: str = product.endpoints["database_url"]
 
     def connect(self) -> psycopg.Connection:
@@ -89,6 +91,10 @@ class BenchProduct:
     def ingest_pids(self) -> list[int]:
         """The processes of the ingest service."""
         return [pid for pid in processes.descendants(self._pid) if _kind(pid) == "ingest"]
+
+    def console_pids(self) -> list[int]:
+        """The processes of the console."""
+        return [pid for pid in processes.descendants(self._pid) if "serve console" in processes.command(pid)]
 
     def cpu(self) -> dict[str, float]:
         """Processor seconds so far: of the services, of PostgreSQL, and of everything on the machine."""

@@ -21,7 +21,7 @@ from agenttrace_server.store.ingest import IngestStore
 from fix_erasures import SESSION, USER, counted, counts, dump, erase, send, verdicts, whole_run
 from fix_maintain import TODAY, create_partitions, maintain_once, make_older
 from fix_rollups import assert_both_answer_the_same, some_runs, store
-from fix_store import ERASURE_KEY, assert_counters_equal_a_recount, record, stored, truncate, with_store
+from fix_store import ERASURE_KEY, assert_counters_equal_a_recount, empty, record, stored, with_store
 from items import ended, new_id, run, upload
 
 OTHER_KEY = "another erasure key, also long enough"
@@ -190,7 +190,7 @@ def test_in_whatever_order_its_pieces_come_nothing_of_an_erased_session_stays(
     database_url: str, connection: psycopg.Connection, data: st.DataObject
 ) -> None:
     """Of three runs in the same messages one is erased by its session, one by its user, and one is kept."""
-    truncate(connection)
+    empty(connection)
     connection.execute("TRUNCATE erasures, erasure_keys")
     kept_id, *erased_ids = sorted(data.draw(st.permutations([new_id() for _ in range(3)]), label="ids"))
     abouts: list[dict[str, str]] = [{}, {"session_id": SESSION}, {"user_key": USER}]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agenttrace.v1 import run_pb2, step_pb2
 from agenttrace_server.records import Outcome
 from agenttrace_server.store.ingest import IngestStore
-from fix_store import assert_counters_equal_a_recount, record, stored, truncate, with_store
+from fix_store import assert_counters_equal_a_recount, empty, record, stored, with_store
 from items import FAILURE, SUCCESS, at, ended, failure, new_id, run, step, upload
 
 RUN_ID, OTHER_RUN_ID = sorted([new_id(), new_id()])
@@ -22,7 +22,7 @@ FIRST, RETRY, CHILD = new_id(), new_id(), new_id()
 
 
 def outcomes(outcome: Outcome) -> list[list[str]]:
-    return [[verdict.outcome for verdict in verdicts] for verdicts in outcome]
+    return [[verdict.outcome for verdict in verdicts] for verdicts in (outcome.runs, outcome.steps, outcome.failures)]
 
 
 def write(url: str, *messages: Any) -> list[Outcome]:
@@ -78,10 +78,10 @@ class TestAllOrders:
     def prepare(self, url: str, connection: psycopg.Connection) -> None:
         """Have the reference, and nothing stored."""
         if TestAllOrders.reference is None:
-            truncate(connection)
+            empty(connection)
             write(url, *PIECES)
             TestAllOrders.reference = stored(connection)
-        truncate(connection)
+        empty(connection)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
@@ -145,14 +145,14 @@ def test_messages_in_one_transaction_come_to_what_they_come_to_one_by_one(
     module_database: str, messages: list[run_pb2.Run]
 ) -> None:
     with psycopg.connect(module_database, autocommit=True) as connection:
-        truncate(connection)
+        empty(connection)
         alone = [
             verdict
             for outcome in write(module_database, *(upload(runs=[m]) for m in messages))
             for verdict in outcome.runs
         ]
         expected = stored(connection)
-        truncate(connection)
+        empty(connection)
 
         (together,) = write(module_database, upload(runs=messages))
 
@@ -292,12 +292,12 @@ def test_an_abandoned_run_comes_back_with_any_sign_of_life(database_url: str, co
     known = step(RUN_ID)
     write(database_url, upload(runs=[run(RUN_ID, lease_duration=Duration(seconds=60))], steps=[known]))
     connection.execute("UPDATE agent_runs SET update_time = now() - interval '61 s'")
-    abandoned = connection.execute("SELECT maintain_abandon_runs('1 h', 10)").fetchone()
+    abandoned = connection.execute("SELECT run_count, first_count FROM maintain_abandon_runs('1 h', 10)").fetchone()
     status = one(connection, "status, end_time")
 
     write(database_url, upload(steps=[known]))
 
-    assert (abandoned, status) == ((1,), ("ABANDONED", None))
+    assert (abandoned, status) == ((1, 1), ("ABANDONED", None))
     assert one(connection, "status") == ("RUNNING",)
 
 
@@ -305,7 +305,7 @@ def test_a_run_within_its_lease_is_not_abandoned(database_url: str, connection: 
     write(database_url, upload(runs=[run(RUN_ID), ended(OTHER_RUN_ID)]))
     connection.execute("UPDATE agent_runs SET update_time = now() - interval '59 min'")
 
-    assert connection.execute("SELECT maintain_abandon_runs('1 h', 10)").fetchone() == (0,)
+    assert connection.execute("SELECT maintain_abandon_runs('1 h', 10)").fetchall() == []
 
 
 def test_the_first_eight_codes_are_kept_whatever_the_order(database_url: str, connection: psycopg.Connection) -> None:

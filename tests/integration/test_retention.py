@@ -227,7 +227,7 @@ async def _write(store: IngestStore, stop: asyncio.Event) -> int:
         steps = [step(run_id) for run_id in run_ids for _ in range(20)]
         message = upload(runs=[ended(run_id) for run_id in run_ids], steps=steps, failures=[failure(run_ids[0])])
         outcome = await record(store, message)
-        assert {verdict.outcome for verdicts in outcome for verdict in verdicts} == {"ACCEPTED"}
+        assert {verdict.outcome for verdict in (*outcome.runs, *outcome.steps, *outcome.failures)} == {"ACCEPTED"}
         written += 1
     return written
 

@@ -19,8 +19,8 @@ def test_they_are_made_once_and_kept(tmp_path: Path) -> None:
     first, again = with_kept_secrets(config), with_kept_secrets(config)
 
     assert first == again
-    kept = [first.key_pepper, first.erasure_key, first.page_token_key]
-    assert len(set(kept)) == 3
+    kept = [first.console_session_key, first.erasure_key, first.key_pepper, first.page_token_key]
+    assert len(set(kept)) == 4
     assert {len(secret) for secret in kept} == {64}
 
 
@@ -28,7 +28,12 @@ def test_they_are_for_their_owner_alone(tmp_path: Path) -> None:
     with_kept_secrets(Config(data_directory=tmp_path / "data"))
 
     folder = tmp_path / "data/secrets"
-    assert sorted(file.name for file in folder.iterdir()) == ["erasure_key", "key_pepper", "page_token_key"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "console_session_key",
+        "erasure_key",
+        "key_pepper",
+        "page_token_key",
+    ]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)} == {0o700}
 
@@ -41,7 +46,13 @@ def test_many_starters_agree_on_one(tmp_path: Path) -> None:
 
 
 def test_what_is_set_is_used_and_not_written(tmp_path: Path) -> None:
-    config = Config(data_directory=tmp_path / "data", key_pepper="p" * 32, erasure_key="e", page_token_key="k")
+    config = Config(
+        data_directory=tmp_path / "data",
+        key_pepper="p" * 32,
+        erasure_key="e",
+        page_token_key="k",
+        console_session_key="c",
+    )
 
     assert with_kept_secrets(config) == config
     assert not config.data_directory.exists()

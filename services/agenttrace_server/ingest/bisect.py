@@ -36,7 +36,12 @@ async def write_bisecting(
     first, second = _halves(runs, steps, failures)
     written = await write_bisecting(store, project_id, *first, merge=merge)
     also = await write_bisecting(store, project_id, *second, merge=merge)
-    return Outcome(written.runs + also.runs, written.steps + also.steps, written.failures + also.failures)
+    return Outcome(
+        written.runs + also.runs,
+        written.steps + also.steps,
+        written.failures + also.failures,
+        written.events.and_then(also.events),
+    )
 
 
 _Rows = tuple[Sequence[RunMessage], Sequence[EncodedRow], Sequence[EncodedRow]]

@@ -19,7 +19,7 @@ from agenttrace_server.ingest import attributes, values
 from agenttrace_server.ingest.enums import FAILURE_TYPE, RUN_STATUS, STEP_STATUS, STEP_TYPE, TOKEN_SEMANTICS, stored
 from agenttrace_server.ingest.names import ANY_NUMBER, Names
 from agenttrace_server.ingest.values import Period, Refusal
-from agenttrace_server.records import EncodedRow, RunMessage
+from agenttrace_server.records import EncodedRow, ModelUse, RunMessage
 
 _NO_MODEL = NULL * 12
 _NO_TOOL = NULL * 2
@@ -86,6 +86,7 @@ def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal], names:
     if end < start:
         raise Refusal("END_BEFORE_START", "END_TIME")
     parent = step.parent_step_id
+    model, use = _model(step.model, names) if step.HasField("model") else (_NO_MODEL, None)
     body = b"".join(
         (
             key,
@@ -96,13 +97,13 @@ def step_row(step: step_pb2.Step, period: Period, refused: list[Refusal], names:
             STEP_STATUS.get(step.status) or stored(step.status, STEP_STATUS, "STATUS"),
             _attempt(step),
             _pack_two_times(8, start - copy_binary.EPOCH_MICROSECONDS, 8, end - copy_binary.EPOCH_MICROSECONDS),
-            _model(step.model, names) if step.HasField("model") else _NO_MODEL,
+            model,
             _tool(step.tool, names) if step.HasField("tool") else _NO_TOOL,
             _retrieval(step.retrieval) if step.HasField("retrieval") else _NO_RETRIEVAL,
             _attributes(step.attributes, "STEP_ATTRIBUTES", refused),
         )
     )
-    return EncodedRow(key, run_id, start, body)
+    return EncodedRow(key, run_id, start, body, end, step.type, step.status, use)
 
 
 def failure_row(failure: failure_pb2.Failure, period: Period, refused: list[Refusal]) -> EncodedRow:  # noqa: ARG001
@@ -127,7 +128,7 @@ def failure_row(failure: failure_pb2.Failure, period: Period, refused: list[Refu
             copy_binary.timestamptz(time),
         )
     )
-    return EncodedRow(key, run_id, time, body)
+    return EncodedRow(key, run_id, time, body, time, failure.type)
 
 
 def _time(value: Timestamp, period: Period, item: Any, name: str) -> int:
@@ -157,26 +158,29 @@ def _attempt(step: step_pb2.Step) -> bytes:
     return copy_binary.int4(attempt) + encoded
 
 
-def _model(model: step_pb2.ModelCall, names: Names) -> bytes:
-    """The columns from provider to cost_micro_usd."""
+def _model(model: step_pb2.ModelCall, names: Names) -> tuple[bytes, ModelUse]:
+    """The columns from provider to cost_micro_usd, and what the metrics take of them."""
     usage = model.usage
     semantics = usage.input_token_semantics
-    return b"".join(
+    request_model, response_model = model.request_model, model.response_model
+    input_tokens, output_tokens, cost = usage.input_tokens, usage.output_tokens, model.cost_micro_usd
+    columns = b"".join(
         (
             _token(model.provider, "PROVIDER"),
-            names.request_models[model.request_model],
-            names.response_models[model.response_model],
-            _count(usage.input_tokens, usage, "input_tokens"),
-            _count(usage.output_tokens, usage, "output_tokens"),
+            names.request_models[request_model],
+            names.response_models[response_model],
+            _count(input_tokens, usage, "input_tokens"),
+            _count(output_tokens, usage, "output_tokens"),
             _count(usage.cache_read_tokens, usage, "cache_read_tokens"),
             _count(usage.cache_write_tokens, usage, "cache_write_tokens"),
             _count(usage.reasoning_tokens, usage, "reasoning_tokens"),
             stored(semantics, TOKEN_SEMANTICS, "INPUT_TOKEN_SEMANTICS") if semantics else NULL,
             _token(model.finish_reason, "FINISH_REASON"),
             _time_to_first_token(model) if model.HasField("time_to_first_token") else NULL,
-            _count(model.cost_micro_usd, model, "cost_micro_usd"),
+            _count(cost, model, "cost_micro_usd"),
         )
     )
+    return columns, (response_model or request_model, input_tokens, output_tokens, cost)
 
 
 def _time_to_first_token(model: step_pb2.ModelCall) -> bytes:

@@ -7,25 +7,16 @@ from collections.abc import Sequence
 from agenttrace.v1 import ingest_service_pb2 as pb
 from agenttrace_server import limits
 from agenttrace_server.ingest.convert import Batch, Refused
-from agenttrace_server.metrics import Metrics
 from agenttrace_server.records import ACCEPTED, DUPLICATE, Outcome, Verdict
 
 # Where a column's name is not the field's, as RejectionField spells it.
 _FIELDS = {"attributes": "RUN_ATTRIBUTES"}
-_KINDS = {
-    pb.ITEM_KIND_RUN: "run",
-    pb.ITEM_KIND_STEP: "step",
-    pb.ITEM_KIND_FAILURE: "failure",
-    pb.ITEM_KIND_ATTRIBUTE: "attribute",
-    pb.ITEM_KIND_MESSAGE: "message",
-}
 
 
 class Receipt:
     """The counts and first rejections of one call."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self) -> None:
         self._message_count = 0
         self.malformed_count = 0
         self.counts = pb.RecordCounts()
@@ -43,9 +34,7 @@ class Receipt:
         self._count(pb.ITEM_KIND_RUN, batch.runs.indexes, outcome.runs)
         self._count(pb.ITEM_KIND_STEP, batch.steps.indexes, outcome.steps)
         self._count(pb.ITEM_KIND_FAILURE, batch.failures.indexes, outcome.failures)
-        if unknown_field_count:
-            self.counts.unknown_field_count += unknown_field_count
-            self._metrics.ingest_unknown_fields.inc(unknown_field_count)
+        self.counts.unknown_field_count += unknown_field_count
         self._message_count += 1
 
     def add_malformed(self) -> None:
@@ -62,7 +51,6 @@ class Receipt:
         duplicate = verdicts.count(DUPLICATE)
         counts.accepted += accepted
         counts.duplicate += duplicate
-        self._metrics.count_items(_KINDS[kind], accepted=accepted, duplicate=duplicate)
         if accepted + duplicate == len(verdicts):
             return
         for index, (outcome, column) in zip(indexes, verdicts, strict=True):
@@ -78,7 +66,6 @@ class Receipt:
         }[kind]
 
     def _refuse(self, refused: Refused) -> None:
-        self._metrics.count_rejection(_KINDS[refused.kind], refused.reason)
         if refused.kind == pb.ITEM_KIND_ATTRIBUTE:
             self.counts.rejected_attribute_count += 1
         elif refused.kind == pb.ITEM_KIND_MESSAGE:

@@ -15,7 +15,7 @@ from agenttrace_server.ingest.upload import Sender, Turns, Upload
 from agenttrace_server.ingest.writer import Writer
 from agenttrace_server.interceptors.handlers import Context
 from agenttrace_server.interceptors.safe_requests import Received
-from agenttrace_server.metrics import Metrics
+from agenttrace_server.metrics import IngestMetrics
 
 SenderOf = Callable[[Context], Sender]
 
@@ -23,7 +23,7 @@ SenderOf = Callable[[Context], Sender]
 class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     """Takes runs, steps and failures. `retention`: items older than it are refused as TOO_OLD."""
 
-    def __init__(self, writer: Writer, metrics: Metrics, *, sender_of: SenderOf, retention: timedelta) -> None:
+    def __init__(self, writer: Writer, metrics: IngestMetrics, *, sender_of: SenderOf, retention: timedelta) -> None:
         self._turns = Turns()
         self._writer = writer
         self._metrics = metrics
@@ -40,7 +40,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
     async def UploadSteps(self, requests: AsyncIterator[Received], context: Context) -> pb.UploadStepsResponse:
         self._refuse_new_calls()
-        receipt = Receipt(self._metrics)
+        receipt = Receipt()
         sender = self._sender_of(context)
         intake = Intake(requests, sender.rate)
         with self._uploading(receipt, sender) as upload, self._listed(intake):
@@ -56,7 +56,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
 
     async def RecordBatch(self, request: Received, context: Context) -> pb.RecordBatchResponse:
         self._refuse_new_calls()
-        receipt = Receipt(self._metrics)
+        receipt = Receipt()
         sender = self._sender_of(context)
         await sender.rate.room()
         with self._uploading(receipt, sender) as upload:
@@ -69,7 +69,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     @contextmanager
     def _uploading(self, receipt: Receipt, sender: Sender) -> Iterator[Upload]:
         """An upload that leaves nobody waiting, however the call ends."""
-        upload = Upload(self._turns, self._writer, receipt, sender, self._retention)
+        upload = Upload(self._turns, self._writer, receipt, sender, self._metrics, self._retention)
         try:
             yield upload
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from agenttrace_server.background import end_task
 from agenttrace_server.errors import Overloaded
 from agenttrace_server.ingest.bisect import write_bisecting
 from agenttrace_server.ingest.convert import Batch
+from agenttrace_server.ingest.counting import Counting
 from agenttrace_server.records import EncodedRow, Outcome, RunMessage
 from agenttrace_server.store.ingest import IngestStore
 
@@ -32,6 +34,7 @@ class Contribution:
     outcome: asyncio.Future[Outcome]
     row_count: int = field(init=False)
     byte_count: int = field(init=False)
+    since: float = field(init=False, default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.row_count = len(self.runs) + len(self.steps) + len(self.failures)
@@ -44,11 +47,13 @@ class Writer:
 
     A writer takes whatever waits: under load transactions grow, without it nobody waits for company. What may be
     known already goes to a lane of its own: one client that sends again must not slow a hundred that do not.
-    `transactions`: writers of the first lane. `max_waiting`: rows that may wait before new calls are Overloaded.
+    `counting` is told of each batch. `transactions`: writers of the first lane. `max_waiting`: rows that may wait
+    before new calls are Overloaded.
     """
 
-    def __init__(self, store: IngestStore, *, transactions: int, max_waiting: int) -> None:
+    def __init__(self, store: IngestStore, counting: Counting, *, transactions: int, max_waiting: int) -> None:
         self._store = store
+        self._counting = counting
         self._max_waiting = max_waiting
         self._waiting_rows = 0
         self._waiting_bytes = 0
@@ -82,6 +87,22 @@ class Writer:
             self._room.clear()
             await self._room.wait()
 
+    @property
+    def depth(self) -> int:
+        """How many rows wait."""
+        return self._waiting_rows
+
+    @property
+    def capacity(self) -> int:
+        """How many rows may wait before new calls are Overloaded."""
+        return self._max_waiting
+
+    @property
+    def oldest_age_seconds(self) -> float:
+        """How long the row has waited that waits longest; 0 where none does. May be asked by any thread."""
+        waiting = [since for lane in self._lanes.values() if (since := lane.oldest()) is not None]
+        return max(0.0, time.monotonic() - min(waiting)) if waiting else 0.0
+
     def _is_full(self) -> bool:
         return self._waiting_rows >= self._max_waiting or self._waiting_bytes >= _WAITING_BYTES
 
@@ -110,11 +131,15 @@ class Writer:
         runs = [row for contribution in taken for row in contribution.runs]
         steps = [row for contribution in taken for row in contribution.steps]
         failures = [row for contribution in taken for row in contribution.failures]
+        project_id = taken[0].project_id
+        began = time.monotonic()
         try:
-            outcome = await write_bisecting(self._store, taken[0].project_id, runs, steps, failures, merge=merge)
+            outcome = await write_bisecting(self._store, project_id, runs, steps, failures, merge=merge)
         except Exception as exc:
+            self._counting.failed(exc)
             _fail(taken, exc)
         else:
+            await self._counting.committed(project_id, steps, failures, outcome, time.monotonic() - began)
             _complete(taken, outcome)
 
 
@@ -128,6 +153,13 @@ class _Lane:
     def put(self, contribution: Contribution) -> None:
         self._contributions.append(contribution)
         self._filled.set()
+
+    def oldest(self) -> float | None:
+        """Since when the first has waited; None where none does."""
+        try:
+            return self._contributions[0].since
+        except IndexError:  # asked by another thread, which a look before would not help
+            return None
 
     async def take(self) -> list[Contribution]:
         """Wait for a contribution; return it with those behind it that fit into one transaction of its project."""

@@ -43,12 +43,17 @@ def wrap_messages(handler: Handler, guard: Guard) -> Handler:
 
 def kind_of(handler: Handler) -> str:
     """Return the kind of call as Prometheus' gRPC metrics spell it."""
+    return kind(bool(handler.request_streaming), bool(handler.response_streaming))
+
+
+def kind(client_streaming: bool, server_streaming: bool) -> str:
+    """Return the kind of a method; see `kind_of`."""
     return {
         (False, False): "unary",
         (True, False): "client_stream",
         (False, True): "server_stream",
         (True, True): "bidi_stream",
-    }[bool(handler.request_streaming), bool(handler.response_streaming)]
+    }[client_streaming, server_streaming]
 
 
 def _single(behaviour: Any, around: Around) -> Any:

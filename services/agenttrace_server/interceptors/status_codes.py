@@ -30,6 +30,9 @@ async def reporting(context: Context, report: Callable[[str, float], None]) -> A
 
 def code_name(context: Context) -> str:
     """Return the name of a finished call's status code."""
+    if context.cancelled():
+        # The handler may have ended all the same: to it, a stream whose client has left is a stream that ends.
+        return "CANCELLED"
     code = context.code()
     # grpc.aio holds the number where the servicer set none itself, and the enum where it did.
     return code.name if isinstance(code, grpc.StatusCode) else _NAMES[code or 0]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -19,6 +20,7 @@ from agenttrace_server.health import Health
 from agenttrace_server.interceptors.access_log import AccessLog
 from agenttrace_server.interceptors.authentication import Authentication
 from agenttrace_server.interceptors.error_status import ErrorStatus
+from agenttrace_server.interceptors.handlers import kind
 from agenttrace_server.interceptors.open_streams import OpenStreams
 from agenttrace_server.interceptors.rpc_metrics import RpcMetrics
 from agenttrace_server.interceptors.safe_requests import SafeRequests
@@ -41,7 +43,7 @@ def grpc_server(
     own: Metrics,
     config: Config,
     health: Health,
-    service: str,
+    service: ServiceDescriptor,
     authentication: Authentication,
     safe_requests: SafeRequests,
 ) -> grpc.aio.Server:
@@ -49,7 +51,7 @@ def grpc_server(
     server = grpc.aio.server(
         interceptors=[
             AccessLog(),
-            RpcMetrics(own),
+            RpcMetrics(own.calls),
             ErrorStatus(),
             authentication,
             OpenStreams(config.rate_limit_streams, own),
@@ -58,8 +60,10 @@ def grpc_server(
         options=options_of(config),
     )
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    for method in service.methods:
+        own.calls.expect(kind(method.client_streaming, method.server_streaming), service.full_name, method.name)
     if config.reflection:
-        names = (service, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        names = (service.full_name, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
     return server
 

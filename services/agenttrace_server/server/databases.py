@@ -18,7 +18,7 @@ _DatabaseT = TypeVar("_DatabaseT", bound=Database)
 async def open_database(
     stack: AsyncExitStack, config: Config, service: str, own: Metrics, *, kind: type[_DatabaseT]
 ) -> _DatabaseT:
-    """Return the database of a service, one that answers and has the schema of this release."""
+    """Return the database of a service, one that answers and has the schema of this release or a newer one."""
     url, role = _url_and_role(config, service)
     database = kind(
         url,
@@ -26,10 +26,13 @@ async def open_database(
         role=role,
         max_size=config.pool_max_size,
         timeout_seconds=config.pool_timeout_seconds,
+        took=own.database.took,
     )
     await _open(stack, config, url, own, database)
     try:
-        migrations.check_version(await database.schema_version())
+        version = await database.schema_version()
+        migrations.check_serving(version)
+        own.schema_version.set(version)
     except StoreUnavailable as error:
         raise StartupError(migrations.unreachable(url)) from error
     return database
@@ -44,6 +47,7 @@ async def open_writing_database(stack: AsyncExitStack, config: Config, own: Metr
         role=role,
         max_size=min(config.pool_max_size, config.ingest_transactions + 1),
         timeout_seconds=config.pool_timeout_seconds,
+        took=own.database.took,
     )
     await _open(stack, config, url, own, database)
     return database
@@ -67,4 +71,4 @@ async def _open(
         await database.open(config.connect_timeout_seconds)
     except StoreUnavailable as error:
         raise StartupError(migrations.unreachable(url)) from error
-    own.watch_pool(database.pool)
+    own.database.watch(database.pool)

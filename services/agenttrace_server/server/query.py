@@ -31,7 +31,7 @@ from agenttrace_server.store.runs import RunStore
 from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
-_SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
+_SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 
 
 @asynccontextmanager
@@ -39,12 +39,12 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
     """Run the query service for as long as the block runs, then drain it."""
     refuse_open_address(config, config.query_address)
     async with AsyncExitStack() as stack:
-        own = Metrics()
+        own = Metrics(config.revision)
         database = await open_database(stack, config, "query", own, kind=ReadDatabase)
         hub = WatchHub(ChangeStore(database))
         await hub.start()
         stack.push_async_callback(hub.stop)
-        health = Health(database, own, _SERVICE)
+        health = Health(database, own, _SERVICE.full_name)
         authentication = authentication_at(config, config.query_address, database, own)
         server = grpc_server(own, config, health, _SERVICE, authentication, SafeRequests(unwrap=True))
         query_service_pb2_grpc.add_QueryServiceServicer_to_server(_query_servicer(config, database, hub), server)

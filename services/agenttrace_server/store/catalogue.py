@@ -24,7 +24,7 @@ class CatalogueStore:
 
     async def entries(self) -> list[CatalogueEntry]:
         """Return all entries by type and code."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("list_failure_codes") as connection:
             return await fetch(connection, CatalogueEntry, _SQL["entries"], {})
 
 

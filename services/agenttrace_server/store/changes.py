@@ -58,12 +58,12 @@ class ChangeStore:
 
     async def bounds(self, project_id: int) -> Bounds:
         """Return how far changes may be read now."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("find_change_bounds", project_id) as connection:
             return await _bounds(connection)
 
     async def behind(self, project_id: int, position: ChangePosition, limit: int) -> Changes:
         """Return the first changes behind a position, from at most `limit` rows."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("list_changes", project_id) as connection:
             bounds = await _bounds(connection)
             params = {**position._asdict(), "horizon": bounds.horizon, "limit": limit}
             rows = await fetch(connection, _Change, _SQL["behind"], params)

@@ -41,7 +41,7 @@ class FailureStore:
         A few are read at first, and more while the page does not fill.
         """
         rows: list[StoredFailure] = []
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("list_failures", project_id) as connection:
             for bound in _bounds(self._scan_rows):
                 query = _query(selection, after, bound)
                 found = await _read(connection, query, size - len(rows))

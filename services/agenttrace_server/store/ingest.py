@@ -104,6 +104,7 @@ def _write(
         runs.verdicts,
         write_rows(connection, STEPS, steps, runs, merge=merge),
         write_rows(connection, FAILURES, failures, runs, merge=merge),
+        runs.events,
     )
 
 

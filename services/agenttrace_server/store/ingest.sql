@@ -1,5 +1,5 @@
 -- name: ingest_runs
-SELECT ordinal, verdict, field, run_id, day, step_count
+SELECT ordinal, verdict, field, run_id, day, step_count, agent_id, first_end, run_seconds
 FROM ingest_runs(
     %(project_id)s, %(tag_limit)s, %(attribute_limit)s, %(run_count)s, %(ordinal)s, %(is_combined)s,
     %(touch_time)s, %(run_id)s, %(is_stub)s, %(agent_id)s, %(agent_version)s, %(environment)s, %(status)s,

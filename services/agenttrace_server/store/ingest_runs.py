@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 
 from agenttrace_server import copy_binary, limits
 from agenttrace_server.copy_binary import NULL
 from agenttrace_server.erasure_keys import ErasureKeys
-from agenttrace_server.records import ACCEPTED, DUPLICATE, EncodedRow, RunMessage, Verdict
+from agenttrace_server.records import ACCEPTED, DUPLICATE, EncodedRow, RunEvents, RunMessage, Verdict
 from agenttrace_server.store import ingest_marks, parameters
+from agenttrace_server.store.ingest_events import Events
 from agenttrace_server.store.statements import load
 from agenttrace_server.store.write_pool import fetch
 
@@ -28,7 +29,7 @@ class Runs(NamedTuple):
     """What a batch's run messages came to, and what its rows need to know of their runs.
 
     `suffix`: the columns project_id and day, encoded, of new runs; `suffixes` and `step_counts`: of known ones, by id.
-    `erased`: the verdicts on runs of which nothing may be stored, by id.
+    `erased`: the verdicts on runs of which nothing may be stored, by id. `events`: what happened to all the others.
     """
 
     verdicts: list[Verdict]
@@ -36,6 +37,7 @@ class Runs(NamedTuple):
     suffixes: Mapping[str, bytes]
     step_counts: Mapping[str, int]
     erased: Mapping[str, Verdict]
+    events: RunEvents
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class _Plan:
     def touch(self, rows: Sequence[EncodedRow]) -> None:
         """Add steps or failures."""
         entries = self.entries
-        for key, run_id, time, _ in rows:
+        for key, run_id, time, _, _, _, _, _ in rows:
             entry = entries.get(run_id)
             if entry is None:
                 entry = entries[run_id] = _Entry(key[: len(key) // 2])
@@ -124,14 +126,20 @@ def merge_runs(
         **_columns(entries, run_messages),
         **ingest_marks.columns(project_id, run_keys, run_messages, keys),
     }
-    project = copy_binary.int4(project_id)
+    return _answered(fetch(connection, _SQL, values), copy_binary.int4(project_id), plan, messages)
+
+
+def _answered(answer: Sequence[tuple[Any, ...]], project: bytes, plan: _Plan, messages: Sequence[RunMessage]) -> Runs:
+    """What ingest_runs() answers."""
     suffix = b""
     suffixes = {}
     step_counts = {}
     erased = {}
-    for ordinal, outcome, column, run_id, day, step_count in fetch(connection, _SQL, values):
+    events = Events()
+    for ordinal, outcome, column, run_id, day, step_count, agent_id, first_end, seconds in answer:
         if ordinal is not None:
             plan.verdicts[ordinal] = Verdict(outcome, column)
+            events.add_message(messages[ordinal], first_end, seconds)
         elif outcome is not None:
             erased[run_id] = Verdict(outcome, column)
         elif run_id is None:
@@ -139,10 +147,15 @@ def merge_runs(
         else:
             suffixes[run_id] = project + copy_binary.date(day)
             step_counts[run_id] = step_count
+            events.agents[run_id] = agent_id or ""
+    for run_id, entry in plan.entries.items():
+        if run_id not in suffixes and run_id not in erased:
+            events.add_new(run_id, entry.message)
+    events.name_agents(entry.message for entry in plan.further if entry.message)
     verdicts = plan.verdicts
     if erased:
         verdicts = [erased.get(m.run_id, verdict) for m, verdict in zip(messages, verdicts, strict=True)]
-    return Runs(verdicts, suffix, suffixes, step_counts, erased)
+    return Runs(verdicts, suffix, suffixes, step_counts, erased, events.gathered())
 
 
 def _key(entry: _Entry) -> bytes:

@@ -20,7 +20,7 @@ class KeyStore:
     async def find(self, key_id: str) -> StoredKey | None:
         """Return a key by its id, live or not; raise StoreUnavailable and Overloaded."""
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.transaction("find_api_key") as connection:
                 found = await fetch(connection, StoredKey, _SQL["find"], {"key_id": key_id})
         except QueryTooExpensive as exc:
             # One row by its key takes no time: the database is in trouble, and the call is not to blame.

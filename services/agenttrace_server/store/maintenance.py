@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agenttrace_server import limits
+from agenttrace_server.records import AbandonedRuns
 from agenttrace_server.store import statements
 from agenttrace_server.store.pool import Database, fetch
+from agenttrace_server.store.reads import fetch as fetch_rows
 
 _SQL = statements.load("maintenance.sql")
 
@@ -19,14 +21,15 @@ class MaintenanceStore:
 
     async def create_partitions(self, days: int) -> list[str]:
         """Create the missing partitions of the next `days` days, today included; return their names."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("create_partitions") as connection:
             rows = await fetch(connection, _SQL["create_partitions"], {"days": days})
         return [name for (name,) in rows]
 
-    async def abandon_runs(self, limit: int) -> int:
-        """Mark at most `limit` runs ABANDONED whose lease has run out; return how many."""
-        lease = timedelta(seconds=limits.LEASE_SECONDS_DEFAULT)
-        return await self._count("abandon_runs", {"default_lease": lease, "limit": limit})
+    async def abandon_runs(self, limit: int) -> list[AbandonedRuns]:
+        """Mark at most `limit` runs ABANDONED whose lease has run out; return whose they are."""
+        parameters = {"default_lease": timedelta(seconds=limits.LEASE_SECONDS_DEFAULT), "limit": limit}
+        async with self._database.transaction("abandon_runs") as connection:
+            return await fetch_rows(connection, AbandonedRuns, _SQL["abandon_runs"], parameters)
 
     async def trim_changes(self, keep: timedelta) -> int:
         """Forget changes older than `keep`; return how many."""
@@ -37,6 +40,6 @@ class MaintenanceStore:
         return await self._count("trim_erasures", {"keep": keep})
 
     async def _count(self, name: str, parameters: dict[str, object]) -> int:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(name) as connection:
             ((count,),) = await fetch(connection, _SQL[name], parameters)
         return int(count)

@@ -89,15 +89,24 @@ def version(url: str) -> int:
 
 def check_version(found: int) -> None:
     """Raise StartupError unless a database's schema version is the one of this release."""
-    if found < expected_version():
-        raise StartupError(
-            f"the database has schema version {found}, this release needs {expected_version()}: "
-            "run `agenttrace-server migrate`"
-        )
+    check_serving(found)
     if found > expected_version():
         raise StartupError(
             f"the database has schema version {found}, this release knows {expected_version()}: "
             "install a newer agenttrace-server"
+        )
+
+
+def check_serving(found: int) -> None:
+    """Raise StartupError where a schema lacks what this release needs.
+
+    A newer one is as good: what a release adds leaves the one before it working, which must be able to start again
+    while an upgrade is under way.
+    """
+    if found < expected_version():
+        raise StartupError(
+            f"the database has schema version {found}, this release needs {expected_version()}: "
+            "run `agenttrace-server migrate`"
         )
 
 

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from agenttrace_server.read_records import Page
 from agenttrace_server.store import statements
 from agenttrace_server.store.errors import store_errors
-from agenttrace_server.store.pool import Database
+from agenttrace_server.store.pool import Database, timed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,7 +39,7 @@ class ReadDatabase(Database):
     """
 
     @asynccontextmanager
-    async def transaction(self, project_id: int | None = None) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, operation: str, project_id: int | None = None) -> AsyncIterator[AsyncConnection]:
         """A read-only transaction that sees one project through the `api` views, or none."""
         settings = {"timeout": self._timeout_ms, "project_id": "" if project_id is None else str(project_id)}
         with store_errors():
@@ -47,9 +47,10 @@ class ReadDatabase(Database):
                 # These say how the next BEGIN is spelt and cost no round trip.
                 await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
                 await connection.set_read_only(True)
-                async with connection.transaction():
-                    await connection.execute(_SQL["begin"], settings)
-                    yield connection
+                with timed(self._took, operation):
+                    async with connection.transaction():
+                        await connection.execute(_SQL["begin"], settings)
+                        yield connection
 
 
 async def fetch(connection: AsyncConnection, row: type[RowT], sql: str, params: Mapping[str, Any]) -> list[RowT]:

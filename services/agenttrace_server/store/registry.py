@@ -31,7 +31,7 @@ class RegistryStore:
     async def find(self, project_id: int) -> Mapping[str, frozenset[str]] | None:
         """Return a project's names by kind; None where it accepts any. Raises StoreUnavailable and Overloaded."""
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.transaction("find_registered_names") as connection:
                 rows = await fetch(connection, _SQL["find"], {"project_id": project_id})
         except QueryTooExpensive as exc:
             # It takes no time: the database is in trouble, and the call is not to blame.

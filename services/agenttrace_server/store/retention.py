@@ -40,7 +40,7 @@ class RetentionStore:
 
     async def delete_runs(self, before: date, limit: int) -> int:
         """Delete at most `limit` runs first seen before a day; return how many."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction("delete_runs") as connection:
             ((count,),) = await fetch(connection, _SQL["delete_runs"], {"before": before, "limit": limit})
         return int(count)
 

@@ -24,6 +24,15 @@ BEGIN
         ALTER ROLE agenttrace_maintain NOINHERIT;
         GRANT agenttrace_owner TO agenttrace_maintain;
     END IF;
+    -- Whoever sees a dashboard may send any SQL. These hold until a session says otherwise: against accidents.
+    IF NOT EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+                   WHERE r.rolname = 'agenttrace_grafana' AND s.setdatabase = 0) THEN
+        ALTER ROLE agenttrace_grafana SET default_transaction_read_only = on;
+        ALTER ROLE agenttrace_grafana SET statement_timeout = '15s';
+        ALTER ROLE agenttrace_grafana SET idle_in_transaction_session_timeout = '30s';
+        ALTER ROLE agenttrace_grafana SET jit = off;  -- compiling costs more than these queries run
+        ALTER ROLE agenttrace_grafana CONNECTION LIMIT 30;
+    END IF;
     EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO agenttrace_owner', current_database());
     EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database());
     GRANT USAGE, CREATE ON SCHEMA public TO agenttrace_owner;

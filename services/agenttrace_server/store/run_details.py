@@ -25,7 +25,7 @@ class RunDetailStore:
 
     async def get(self, project_id: int, run_id: str) -> RunDetail:
         """Return the run with its first failures and steps, or raise RunNotFound."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("get_run", project_id) as connection:
             sql = _SQL["run"].format(columns=run_selection.COLUMNS)
             found = await fetch(connection, StoredRun, sql, {"run_id": run_id})
             if not found:

@@ -25,7 +25,7 @@ class RunStore:
         self, project_id: int, run_filter: RunFilter, after: RunPosition | None, size: int
     ) -> Page[StoredRun, RunPosition]:
         """Return at most `size` runs behind a position; perhaps none, and still a position to go on from."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("list_runs", project_id) as connection:
             return await run_selection.page(
                 connection,
                 StoredRun,
@@ -40,5 +40,5 @@ class RunStore:
         """Return those of the runs that the filter selects now."""
         conditions, params = run_selection.where(run_filter)
         sql = _SQL["by_ids"].format(columns=run_selection.COLUMNS, conditions=conditions)
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("get_runs", project_id) as connection:
             return await fetch(connection, StoredRun, sql, {**params, "run_ids": list(run_ids)})

@@ -40,7 +40,7 @@ class StatsStore:
 
     async def report(self, project_id: int, query: StatsQuery) -> StatsReport:
         """Return the statistics; raise QueryTooExpensive where the tables hold too much."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("get_stats", project_id) as connection:
             await connection.execute(_SQL["more_memory"])
             from_rollups = await stats_rollups.are_better(connection, query)
             source: _Source = await (stats_rollups.rollups if from_rollups else _tables)(connection, query)
@@ -97,6 +97,7 @@ async def _tables(connection: AsyncConnection, query: StatsQuery) -> _Tables:
     selected = _SQL["selected"].format(conditions=conditions)
     params |= {"few_runs": _FEW_RUNS, "failures": limits.STATS_FAILURES, "bucket": query.bucket}
     found = (await fetch(connection, _Scope, _SQL["selection"].format(selected=selected), params))[0]
+    await connection.execute(_SQL["without_statistics"], {"days": found.days})
     return _Tables(connection, _fragments(selected, few=found.run_ids is not None), params | found._asdict())
 
 

@@ -40,7 +40,7 @@ class StepStore:
         self, project_id: int, selection: StepSelection, after: StepPosition | None, size: int
     ) -> Page[StoredStep, StepPosition]:
         """Return at most `size` steps behind a position; perhaps none, and still a position to go on from."""
-        async with self._database.transaction(project_id) as connection:
+        async with self._database.transaction("list_steps", project_id) as connection:
             keys = await self._runs(connection, selection, after)
             return await self._walk(connection, keys, selection.step_filter, after, size)
 

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from agenttrace_server.store import statements
 from agenttrace_server.store.errors import store_errors
-from agenttrace_server.store.pool import CONNECTION_SETTINGS, conninfo
+from agenttrace_server.store.pool import CONNECTION_SETTINGS, Took, conninfo, timed
 
 _SQL = statements.load("pool.sql")
 _Result = TypeVar("_Result")
@@ -29,7 +29,17 @@ class WriteDatabase:
     Arguments as of Database.
     """
 
-    def __init__(self, url: str, *, name: str, role: str | None, max_size: int, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        role: str | None,
+        max_size: int,
+        timeout_seconds: float,
+        took: Took = lambda _operation, _seconds: None,
+    ) -> None:
+        self._took = took
         self._settings = {"timeout": str(int(timeout_seconds * 1000)), "project_id": ""}
         self.pool = ConnectionPool(
             conninfo(url, name, role),
@@ -68,7 +78,7 @@ class WriteDatabase:
         with store_errors(), self.pool.connection() as connection:
             self._busy.add(connection)
             try:
-                with connection.transaction():
+                with timed(self._took, "write"), connection.transaction():
                     connection.execute(_SQL["begin"], self._settings)
                     return act(connection)
             finally:

@@ -7,7 +7,20 @@ from typing import Protocol
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
-from benchmarks.sections import boundary, growth, ingest, latency, memory, reads, resend, sdk, sdk_delivery
+from benchmarks.sections import (
+    boundary,
+    console,
+    dashboards,
+    growth,
+    ingest,
+    latency,
+    memory,
+    metrics,
+    reads,
+    resend,
+    sdk,
+    sdk_delivery,
+)
 
 
 class Section(Protocol):
@@ -25,7 +38,10 @@ SECTIONS: Mapping[str, Section] = {
     "resend": resend,
     "boundary": boundary,
     "memory": memory,
+    "metrics": metrics,
     "reads": reads,
+    "console": console,
+    "dashboards": dashboards,
     "growth": growth,
     "sdk": sdk,
     "sdk_delivery": sdk_delivery,
