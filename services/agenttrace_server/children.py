@@ -1,4 +1,4 @@
-"""One service as a child process of `up`."""
+"""The processes that `up` starts and stops, one for each service."""
 
 from __future__ import annotations
 
@@ -21,15 +21,42 @@ from agenttrace_server.errors import StartupError
 _START_SECONDS = 60.0
 
 
-class Child:
+class Started:
+    """A process that we start and stop; `stop_seconds`: how long it may take to end when it is asked to."""
+
+    def __init__(self, name: str, *, stop_seconds: float) -> None:
+        self.name = name
+        self._stop_seconds = stop_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        if self._process and self.is_running():
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> None:
+        """Wait until the process has ended; kill it where it takes longer than it may."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(timeout=self._stop_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Child(Started):
     """A service in a process of its own, configured through its environment, logging where we do."""
 
     def __init__(self, name: str, config: Config, folder: Path, *, label: str = "") -> None:
-        self.name = name
+        super().__init__(name, stop_seconds=config.drain_seconds + 10)
         self._label = label or name
         self._config = config
         self._report_file = folder / f"{self._label}.json"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process. It is told to end when we die, whatever kills us."""
@@ -47,25 +74,6 @@ class Child:
         report: dict[str, Any] = json.loads(self._report_file.read_text())
         return report
 
-    def is_running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
-    def terminate(self) -> None:
-        """Ask the process to drain and end."""
-        if self._process and self.is_running():
-            self._process.send_signal(signal.SIGTERM)
-
-    def wait(self) -> None:
-        """Wait until the process has ended; kill it where it takes longer than it may."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(timeout=self._config.drain_seconds + 10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
 
 def stop_event(stack: ExitStack) -> threading.Event:
     """Return an event that SIGTERM and SIGINT set, for as long as the stack lives."""
@@ -79,8 +87,8 @@ def stop_event(stack: ExitStack) -> threading.Event:
     return stopping
 
 
-def wait_for_signal(children: Sequence[Child], stopping: threading.Event) -> int:
-    """Wait until we are asked to stop; return the exit code: 1 where a service ended without being asked."""
+def wait_for_signal(children: Sequence[Started], stopping: threading.Event) -> int:
+    """Wait until we are asked to stop; return the exit code: 1 where a process ended without being asked."""
     while not stopping.wait(0.5):
         dead = [child.name for child in children if not child.is_running()]
         if dead:
@@ -89,8 +97,8 @@ def wait_for_signal(children: Sequence[Child], stopping: threading.Event) -> int
     return 0
 
 
-def stop_all(children: Sequence[Child]) -> None:
-    """Let all services drain at the same time, and wait until they have ended."""
+def stop_all(children: Sequence[Started]) -> None:
+    """Let all processes drain at the same time, and wait until they have ended."""
     for child in children:
         child.terminate()
     for child in children:

@@ -21,6 +21,7 @@ def with_kept_secrets(config: Config) -> Config:
         key_pepper=config.key_pepper or _kept(folder / "key_pepper"),
         erasure_key=config.erasure_key or _kept(folder / "erasure_key"),
         page_token_key=config.page_token_key or _kept(folder / "page_token_key"),
+        console_session_key=config.console_session_key or _kept(folder / "console_session_key"),
     )
 
 

@@ -8,7 +8,7 @@ import socket
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError
 
-_LOCAL_SCHEMES = ("unix:", "unix-abstract:")
+LOCAL_SCHEMES = ("unix:", "unix-abstract:")
 
 
 def refuse_open_address(config: Config, address: str) -> None:
@@ -39,7 +39,7 @@ def is_loopback(address: str) -> bool:
 
     Raises StartupError for what is no address, or a name that is not known.
     """
-    if address.startswith(_LOCAL_SCHEMES):
+    if address.startswith(LOCAL_SCHEMES):
         return True
     host, _ = split(address)
     return all(map(_is_loopback, _resolved(host))) if host else False
@@ -56,7 +56,7 @@ def split(address: str) -> tuple[str, int]:
 
 def with_port(address: str, port: int) -> str:
     """Return an address with the port that the system has chosen for it."""
-    return address if address.startswith(_LOCAL_SCHEMES) else f"{address.rpartition(':')[0]}:{port}"
+    return address if address.startswith(LOCAL_SCHEMES) else f"{address.rpartition(':')[0]}:{port}"
 
 
 def _resolved(host: str) -> set[str]:

@@ -17,10 +17,19 @@ from agenttrace_server.config import Config
 from agenttrace_server.server import Endpoints
 
 _log = logging.getLogger(__name__)
+
+
+def _console_service(config: Config) -> AbstractAsyncContextManager[Endpoints]:
+    from agenttrace_server.server.console import console_service  # noqa: PLC0415 - the others do not serve pages
+
+    return console_service(config)
+
+
 SERVICES: dict[str, Callable[[Config], AbstractAsyncContextManager[Endpoints]]] = {
     "ingest": server.ingest_service,
     "query": server.query_service,
     "maintain": server.maintain_service,
+    "console": _console_service,
 }
 
 

@@ -152,10 +152,19 @@ def test_exceptions_of_the_clients_that_agents_use_have_codes(install: Install, 
     ]
 
 
-@pytest.mark.parametrize("bundled", ["db/migrations", "db/seed.sql", "examples/customer_support_agent.py"])
+@pytest.mark.parametrize(
+    "bundled",
+    [
+        "db/migrations",
+        "db/seed.sql",
+        "examples/customer_support_agent.py",
+        "dashboards/prometheus/prometheus.yml",
+        "dashboards/prometheus/rules",
+    ],
+)
 def test_the_server_carries_the_files_of_the_repository_that_it_reads(tmp_path: Path, bundled: str) -> None:
     source = ROOT / bundled
-    files = sorted(source.glob("*.sql")) if source.is_dir() else [source]
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
 
     with wheel(ROOT, tmp_path) as built:
         carried = {name: built.read(name) for name in built.namelist()}
@@ -164,3 +173,15 @@ def test_the_server_carries_the_files_of_the_repository_that_it_reads(tmp_path: 
         f"agenttrace_server/bundled/{f.relative_to(ROOT)}": f.read_bytes() for f in files
     }.items() <= carried.items()
     assert "agenttrace_server/store/ingest.sql" in carried
+
+
+def test_the_server_carries_the_pages_of_the_console(tmp_path: Path) -> None:
+    console = ROOT / "services/agenttrace_server/console"
+    files = [file for folder in ("templates", "static") for file in (console / folder).iterdir()]
+
+    with wheel(ROOT, tmp_path) as built:
+        carried = {name: built.read(name) for name in built.namelist()}
+
+    assert {
+        f"agenttrace_server/{f.relative_to(console.parent)}": f.read_bytes() for f in files
+    }.items() <= carried.items()

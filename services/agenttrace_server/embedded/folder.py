@@ -48,7 +48,8 @@ class DataFolder:
         if os.path.lexists(self.pgdata):
             raise FolderRefusedError(f"{self.pgdata} is damaged, PG_VERSION is missing: restore or remove {self.path}")
         # What a start that was cut short may have left behind, what `up` keeps beside, and nothing else.
-        ours = {*self._unfinished(), self.password_file, self.log.path, self.path / "secrets"}
+        beside = (self.path / "secrets", self.path / "prometheus")
+        ours = {*self._unfinished(), self.password_file, self.log.path, *beside}
         if strangers := sorted(set(self.path.iterdir()) - ours):
             raise FolderRefusedError(f"{self.path} holds other things ({strangers[0].name}): choose an empty folder")
         return True
