@@ -1,6 +1,6 @@
-"""Generates the Python stubs, the tables of limits and docs/limits.md from `proto/`.
+"""Generates stubs, the tables of limits of every language and docs/limits.md from `proto/`.
 
-`python proto/generate.py` writes them; with `--check` it compares and exits 1 where they differ.
+`python -m proto.generate` writes them; with `--check` it compares and exits 1 where they differ.
 Runs in the generator's own virtual environment (grpcio-tools), see `make generate`.
 """
 
@@ -8,33 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+
+from proto import limits_clients, limits_tables, stubs
 
 ROOT = Path(__file__).resolve().parent.parent
-PROTO = ROOT / "proto"
-LIMITS = PROTO / "agenttrace" / "v1" / "limits.json"
-STUBS = "clients/python/src/agenttrace/v1"
+LIMITS = ROOT / "proto/agenttrace/v1/limits.json"
 LIMITS_MODULES = ("services/agenttrace_server/limits.py", "clients/python/src/agenttrace/limits.py")
 LIMITS_PAGE = "docs/limits.md"
-
-MODULE_HEAD = '''"""The limits of the contract. Generated from proto/agenttrace/v1/limits.json by `make generate`."""
-
-import re
-from typing import Final
-
-'''
-
-MODULE_TAIL = '''
-
-def is_content_key(key: str) -> bool:
-    """Whether a string under this attribute key is refused, because the key names content."""
-    parts = key.replace("_", ".").split(".")
-    return parts[-1] not in CONTENT_KEY_ALLOWED_LAST_PARTS and not CONTENT_KEY_WORDS.isdisjoint(parts)
-'''
 
 
 def main() -> int:
@@ -42,10 +25,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
+    missing = stubs.why_not_go()
+    if missing:
+        print(f"the stubs of Go are left as they are: {missing}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
-        generated = {**stubs(Path(folder)), **limits()}
+        generated = stubs.generated(Path(folder), with_go=not missing) | limits()
     stale = [name for name, text in generated.items() if read(ROOT / name) != text]
-    stale += [name for name in existing_stubs() if name not in generated]
+    stale += [name for name in stubs.committed(with_go=not missing) if name not in generated]
     if check:
         return report(stale)
     for name, text in generated.items():
@@ -66,119 +52,12 @@ def read(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def existing_stubs() -> list[str]:
-    """Return the committed stubs, so that one whose .proto is gone is noticed."""
-    return [str(path.relative_to(ROOT)) for path in (ROOT / STUBS).glob("*_pb2*")]
-
-
-def stubs(folder: Path) -> dict[str, str]:
-    """Return the text of every Python stub by its path in the repository."""
-    from grpc_tools import protoc  # noqa: PLC0415  only the generator's own environment has it
-
-    includes = Path(protoc.__file__).parent / "_proto"
-    files = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
-    arguments = ["protoc", f"-I{PROTO}", f"-I{includes}"]
-    arguments += [f"--python_out={folder}", f"--pyi_out={folder}", f"--grpc_python_out={folder}"]
-    if protoc.main(arguments + files) != 0:
-        raise SystemExit("protoc failed")
-    made = sorted((folder / "agenttrace" / "v1").iterdir())
-    wanted = [path for path in made if "_grpc" not in path.name or "service" in path.name]
-    return {f"{STUBS}/{path.name}": path.read_text() for path in wanted}
-
-
 def limits() -> dict[str, str]:
-    """Return the limits modules and the page of documentation."""
+    """Return the tables of limits of every language, and the page of documentation."""
     table = json.loads(LIMITS.read_text())
-    module = limits_module(table)
-    return {**dict.fromkeys(LIMITS_MODULES, module), LIMITS_PAGE: limits_page(table)}
-
-
-def limits_module(table: dict[str, Any]) -> str:
-    """Return the Python module of the limits, the same for server and SDK."""
-    lines = []
-    for name, entry in table["patterns"].items():
-        lines += [f"# {entry['comment']}", f'{name.upper()}: Final = re.compile(r"{entry["regex"]}", re.ASCII)']
-    for name, entry in table["limits"].items():
-        unit = f" In {entry['unit']}." if entry["unit"] else ""
-        lines += [f"# {entry['comment']}{unit}", f"{name.upper()}: Final = {entry['value']}"]
-    words = table["content_keys"]
-    lines.append(f"# {words['comment']}".replace(" Numbers", "\n# Numbers").replace(", unless", ",\n# unless"))
-    lines.append(frozen_set("CONTENT_KEY_WORDS", words["words"]))
-    lines.append(frozen_set("CONTENT_KEY_ALLOWED_LAST_PARTS", words["allowed_last_parts"]))
-    lines += scanner_lines(table["scanners"], table["random_strings"])
-    return MODULE_HEAD + "\n".join(lines) + "\n" + MODULE_TAIL
-
-
-def scanner_lines(scanners: dict[str, Any], random_strings: dict[str, Any]) -> list[str]:
-    """Return the declarations of the scanners. Texts, not patterns: they are compiled where first needed."""
-    rules = scanners["rules"]
-    bodies = [
-        f'    (\n        "{r["name"]}",\n{parts(r["regex"])}\n        "{r.get("check", "")}",\n    ),' for r in rules
-    ]
-    starts = [f'    r"{rule["start"]}",' for rule in rules if rule["start"]]
-    lengths = [f'    "{entry[:2]}": {entry[2:]},' for entry in scanners["iban_lengths"].split()]
-    return [
-        "# What is secret or personal by its shape: name, regular expression, and what else must be so of a find.",
-        *("SCANNERS: Final = (", *bodies, ")"),
-        "# What a find begins with; those of the other scanners hold an @ behind their first character.",
-        *("SCANNER_STARTS: Final = (", *dict.fromkeys(starts), ")"),
-        "# The lengths of account numbers by country.",
-        *("IBAN_LENGTHS: Final = {", *lengths, "}"),
-        "# What looks random: a run of characters, and how many bits each of them tells at least.",
-        f'RANDOM_RUN: Final = r"{random_strings["run"]}"',
-        f"RANDOM_BITS_PER_CHARACTER: Final = {random_strings['bits_per_character']}",
-        frozen_set("RANDOM_ALLOWED_LAST_PARTS", random_strings["allowed_last_parts"]),
-    ]
-
-
-def parts(regex: str) -> str:
-    """Return a regular expression as a raw string, in several lines where it is long."""
-    if len(regex) <= 100:
-        return f'        r"{regex}",'
-    pieces = re.findall(r"(?:\\.|[^\\]){1,90}", regex)
-    return "\n".join(["        (", *[f'            r"{piece}"' for piece in pieces], "        ),"])
-
-
-def frozen_set(name: str, words: list[str]) -> str:
-    """Return the declaration of a frozenset of words, one a line as ruff formats it."""
-    body = "".join(f'        "{word}",\n' for word in sorted(words))
-    return f"{name}: Final = frozenset(\n    {{\n{body}    }}\n)"
-
-
-def limits_page(table: dict[str, Any]) -> str:
-    """Return the page of documentation."""
-    lines = ["# Limits", "", "Generated from `proto/agenttrace/v1/limits.json` by `make generate`.", ""]
-    lines += ["| limit | value | unit | what it bounds |", "|---|---:|---|---|"]
-    for name, entry in table["limits"].items():
-        lines.append(f"| `{name}` | {entry['value']:,} | {entry['unit']} | {entry['comment']} |")
-    lines += ["", "## Forms of strings", "", "| form | regular expression | |", "|---|---|---|"]
-    for name, entry in table["patterns"].items():
-        lines.append(f"| `{name}` | {code(entry['regex'])} | {entry['comment']} |")
-    words = table["content_keys"]
-    lines += ["", "## Keys that name content", "", words["comment"], ""]
-    lines.append("Content words: " + ", ".join(f"`{word}`" for word in sorted(words["words"])) + ".")
-    lines += ["", "Allowed last parts: " + ", ".join(f"`{word}`" for word in words["allowed_last_parts"]) + "."]
-    lines += scanners_page(table["scanners"], table["random_strings"])
-    return "\n".join(lines) + "\n"
-
-
-def scanners_page(scanners: dict[str, Any], random_strings: dict[str, Any]) -> list[str]:
-    """Return what the page says of the scanners."""
-    lines = ["", "## Values that are secret or personal by their shape", "", scanners["comment"], ""]
-    lines += ["| scanner | refuses | for example | passes |", "|---|---|---|---|"]
-    for rule in scanners["rules"]:
-        lines.append(
-            f"| `{rule['name']}` | {rule['comment']} | {code(rule['refuses'][0])} | {code(rule['accepts'][0])} |"
-        )
-    lines += ["", "## Strings of attributes that look random", "", random_strings["comment"], ""]
-    lines.append(f"The run: `{random_strings['run']}`, {random_strings['bits_per_character']} bits a character.")
-    allowed = ", ".join(f"`{word}`" for word in random_strings["allowed_last_parts"])
-    return [*lines, "", f"Allowed last parts: {allowed}."]
-
-
-def code(text: str) -> str:
-    """Return a text as code within a table."""
-    return f"`{text.replace('|', chr(92) + '|')}`"
+    module = limits_tables.limits_module(table)
+    page = limits_tables.limits_page(table)
+    return {**dict.fromkeys(LIMITS_MODULES, module), LIMITS_PAGE: page, **limits_clients.tables(table)}
 
 
 if __name__ == "__main__":

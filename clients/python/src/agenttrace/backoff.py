@@ -44,6 +44,11 @@ class Backoff:
         self._failures = 0
         self._faults = 0
 
+    @property
+    def failed_before(self) -> bool:
+        """Whether the try before this one has failed, too."""
+        return self._failures > 0
+
     def succeeded(self) -> None:
         """Start over."""
         self._failures = 0

@@ -131,7 +131,9 @@ class Uploader:
             self._ledger.add(dropped=parcel.items)
             self._source.settle([parcel])
         else:
-            self._notices.each_minute("delivery", "agenttrace: upload failed (%s); to be sent again", reason)
+            # One that works at the next try is no news: a server that drains ends some calls so.
+            if self._backoff.failed_before:
+                self._notices.each_minute("delivery", "agenttrace: upload failed (%s); to be sent again", reason)
             self._pause(error)
 
     def _pause(self, error: Exception | None) -> None:
