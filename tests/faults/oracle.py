@@ -1,7 +1,8 @@
 """Knows what must be stored: seeded items with a hash of their content, a journal of what was acknowledged, a verdict.
 
 I1 every acknowledged key exists with the right content · I2 no key twice · I3 an unacknowledged key exists once or
-not at all, and nothing exists that was not sent · I6 counts in the answers are rows · I7 counters equal a recount.
+not at all, and nothing exists that was not sent · I4 a failure's step exists · I5 attempts of a step are 1..n ·
+I6 counts in the answers are rows · I7 counters equal a recount.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import threading
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,15 @@ class Generator:
         run_id = new_id(self.chance)
         items = [self.start(run_id), self.end(run_id, steps)]
         first: str | None = None
+        attempt = 1
         for _ in range(steps):
-            step = self.step(run_id, retry_of=first if self.chance.random() < 0.3 else None)
+            again = first is not None and self.chance.random() < 0.3
+            attempt = attempt + 1 if again else 1
+            step = self.step(run_id, retry_of=first if again else None, attempt=attempt)
             items.append(step)
+            first = first if again else step.key[2]
             if step.message.status == step_pb2.STEP_STATUS_ERROR:
                 items.append(self.failure(run_id, step.key[2]))
-                first = step.key[2] if step.message.attempt <= 1 else first
             else:
                 first = None
         return items
@@ -108,14 +112,16 @@ class Generator:
             message.status = f"RUN_STATUS_{status}"
         return Item(("runs", run_id, "end"), message, digest((status, _microseconds(second), step_count)))
 
-    def step(self, run_id: str, *, step_id: str = "", retry_of: str | None = None, name: str = "") -> Item:
+    def step(
+        self, run_id: str, *, step_id: str = "", retry_of: str | None = None, attempt: int = 1, name: str = ""
+    ) -> Item:
         chance = self.chance
         step_id = step_id or new_id(chance)
         begin, seconds = chance.randrange(100, 3000), chance.randrange(60)
         values = {
             "sequence": chance.randrange(10_000),
             "name": name or chance.choice(_NAMES),
-            "attempt": 2 if retry_of else 1,
+            "attempt": attempt,
             "retry_of_step_id": retry_of,
         }
         status = "ERROR" if chance.random() < 0.2 else "OK"
@@ -269,25 +275,51 @@ def check(
     `complete`: all of it must be there by now. `counts_are_exact`: no answer to a COMMIT was lost inside the server,
     which then tells as duplicate what it finds stored.
     """
-    sent = {item.key: item.content for item in items}
-    acknowledged = journal.acknowledged()
     found = stored(connection)
+    sent = {item.key: item.content for item in items}
+    problems = problems_of(found, sent, journal, complete=complete, counts_are_exact=counts_are_exact)
+    assert not problems, f"seed {SEED}: {len(problems)} problems: " + "; ".join(problems[:8])
+    assert_counters_equal_a_recount(connection)
+
+
+def problems_of(
+    found: Mapping[Key, list[str]], sent: Mapping[Key, str], journal: Journal, *, complete: bool, counts_are_exact: bool
+) -> list[str]:
+    """What differs between the rows that were found, what was sent, and what was acknowledged; see `check`."""
+    acknowledged = journal.acknowledged()
     problems = [f"I2 twice: {key}" for key, contents in found.items() if len(contents) > 1]
     problems += [f"I1 acknowledged and lost: {key}" for key in acknowledged if key not in found]
     problems += [f"I3 never sent: {key}" for key in found if key not in sent and not _told_by_its_end(key, sent)]
     problems += [f"I1 other content: {key}" for key in found if found[key][0] != sent.get(key, found[key][0])]
     if complete:
         problems += [f"not there in the end: {key}" for key in sent if key not in found]
-    problems += _count_problems(found, journal, exact=counts_are_exact and not journal.errors)
-    assert not problems, f"seed {SEED}: {len(problems)} problems: " + "; ".join(problems[:8])
-    assert_counters_equal_a_recount(connection)
+    return problems + _count_problems(found, journal, exact=counts_are_exact and not journal.errors)
 
 
-def _told_by_its_end(key: Key, sent: dict[Key, str]) -> bool:
+_LONE_FAILURES = """
+SELECT f.run_id, f.failure_id FROM agent_failures f
+WHERE f.step_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM agent_steps s WHERE (s.project_id, s.run_id, s.step_id) = (f.project_id, f.run_id, f.step_id))
+"""
+_ATTEMPTS = """
+SELECT run_id, first, attempts
+FROM (SELECT run_id, coalesce(retry_of_step_id, step_id) AS first, array_agg(attempt ORDER BY attempt) AS attempts
+      FROM agent_steps GROUP BY 1, 2) groups
+WHERE attempts <> ARRAY(SELECT generate_series(1, cardinality(attempts)))
+"""
+
+
+def structure_problems(connection: psycopg.Connection) -> list[str]:
+    """What does not belong together once everything has arrived: I4, I5."""
+    problems = [f"I4 no such step: failure {row}" for row in connection.execute(_LONE_FAILURES)]
+    return problems + [f"I5 attempts: {row}" for row in connection.execute(_ATTEMPTS)]
+
+
+def _told_by_its_end(key: Key, sent: Mapping[Key, str]) -> bool:
     return key[2] == "start" and (key[0], key[1], "end") in sent
 
 
-def _count_problems(found: dict[Key, list[str]], journal: Journal, *, exact: bool) -> list[str]:
+def _count_problems(found: Mapping[Key, list[str]], journal: Journal, *, exact: bool) -> list[str]:
     """Every row was told as accepted once; of a call that was lost the answer is lost as well."""
     problems = []
     for kind in ("steps", "failures"):

@@ -26,18 +26,21 @@ def wait_until(is_so: Callable[[], Any], what: str, seconds: float = 20) -> None
 
 
 class IngestProcess:
-    """`agenttrace-server serve ingest` on a migrated database; may be killed and started again."""
+    """`agenttrace-server serve` on a migrated database; may be killed and started again. `name`: another service."""
 
-    def __init__(self, folder: Path, database_url: str, **settings: object) -> None:
+    def __init__(self, folder: Path, database_url: str, *, name: str = "ingest", **settings: object) -> None:
         self._folder = folder
+        self._name = name
         self._settings = {
             "DATABASE_URL": database_url,
             "INGEST_ADDRESS": "127.0.0.1:0",
             "INGEST_METRICS_PORT": "0",
+            "QUERY_ADDRESS": "127.0.0.1:0",
+            "QUERY_METRICS_PORT": "0",
             "DRAIN_SECONDS": "5",
         } | {name.upper(): str(value) for name, value in settings.items()}
         self._process: subprocess.Popen[bytes] | None = None
-        self.address = ""
+        self.address = self.metrics_url = ""
 
     def __enter__(self) -> IngestProcess:
         self.start()
@@ -63,12 +66,13 @@ class IngestProcess:
         report = self._folder / "ingest.json"
         report.unlink(missing_ok=True)
         environment = clean_environment(**{f"AGENTTRACE_SERVER_{k}": v for k, v in self._settings.items()})
-        command = [*COMMAND, "serve", "ingest", "--report-file", str(report), "--parent", str(os.getpid())]
+        command = [*COMMAND, "serve", self._name, "--report-file", str(report), "--parent", str(os.getpid())]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         wait_until(lambda: report.exists() or not self.is_running(), "the service serves", 60)
         assert self.is_running(), self._log.read_text()
-        self.address = json.loads(report.read_text())["address"]
+        endpoints = json.loads(report.read_text())
+        self.address, self.metrics_url = endpoints["address"], endpoints["metrics_url"]
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -91,9 +95,16 @@ class IngestProcess:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
+    def open_files(self) -> int:
+        """How many file descriptors it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     @property
     def _log(self) -> Path:
         return self._folder / "ingest.log"
+
+    def log_text(self) -> str:
+        return self._log.read_text()
 
     def log_lines(self) -> list[dict[str, Any]]:
         """What it has logged; a line that is no JSON is an exception that nobody caught."""
@@ -107,14 +118,16 @@ class IngestProcess:
 
 
 class Proxy:
-    """Forwards connections, and can be told to swallow what the server answers, or to aim elsewhere."""
+    """Forwards connections, and can be told to swallow what the server answers, to stand still, or to aim elsewhere."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], *, host: str = "127.0.0.1") -> None:
         self.target = target
         self._swallowing = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._flowing = threading.Event()
+        self._flowing.set()
+        self._listener = socket.create_server((host, 0))
         self.port = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
+        self._sockets: set[socket.socket] = set()
 
     def __enter__(self) -> Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -122,16 +135,30 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._close(self._listener)
-        for end in self._sockets:
+        self._flowing.set()
+        for end in list(self._sockets):
             self._close(end)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def lead_to(self, address: str) -> None:
+        """Take new connections to another `host:port`."""
+        host, _, port = address.rpartition(":")
+        self.target = (host, int(port))
+
     def swallow_answers(self) -> None:
         """From now on nothing that the server sends arrives."""
         self._swallowing.set()
+
+    def cut(self) -> None:
+        """From now on nothing arrives on either side, and nobody is told."""
+        self._flowing.clear()
+
+    def mend(self) -> None:
+        """What was held up by the cut arrives, and everything after it."""
+        self._flowing.set()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -142,20 +169,21 @@ class Proxy:
                 except OSError:
                     self._close(near)
                     continue
-                self._sockets += [near, far]
+                self._sockets |= {near, far}
                 for source, sink, is_answer in ((near, far, False), (far, near, True)):
                     threading.Thread(target=self._pump, args=(source, sink, is_answer), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._flowing.wait()
                 if not (is_answer and self._swallowing.is_set()):
                     sink.sendall(data)
         self._close(source)
         self._close(sink)
 
-    @staticmethod
-    def _close(end: socket.socket) -> None:
+    def _close(self, end: socket.socket) -> None:
+        self._sockets.discard(end)
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
         end.close()

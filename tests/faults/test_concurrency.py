@@ -14,11 +14,13 @@ from faults.conftest import Serve
 from faults.courier import at_once, channel_to, cut, send, send_streams
 from faults.oracle import KINDS, Generator, Journal, Message, check, request, stored
 from faults.processes import IngestProcess
-from fix_store import truncate
+from fix_store import empty
 from items import at, run, upload
 
 
-@pytest.mark.parametrize("resend", [False, True], ids=["unmarked", "marked resend"])
+@pytest.mark.parametrize(
+    "resend", [False, pytest.param(True, marks=pytest.mark.faults)], ids=["unmarked", "marked resend"]
+)
 def test_every_batch_sent_one_to_three_times_at_once_is_stored_once(
     service: IngestProcess, connection: psycopg.Connection, chance: random.Random, make: Generator, journal: Journal,
     resend: bool,
@@ -44,7 +46,7 @@ def test_every_order_and_cut_of_the_same_items_gives_the_same_rows(
     items = make.runs(8, steps=(0, 12))
     reference: list[Any] = []
     for sizes, clients in (((len(items),) * 2, 1), ((1, 1), 6), ((1, 5), 3), ((3, 30), 2), ((1, 60), 8)):
-        truncate(connection)
+        empty(connection)
         messages = make.messages(items, sizes=sizes)
 
         assert send_streams(service.address, cut(messages, 10), journal, clients=clients) == []

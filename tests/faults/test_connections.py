@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
 import threading
@@ -33,9 +32,6 @@ _PING = b"\0\0\x08\6\0\0\0\0\0" + b"12345678"
 _CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32)
 _GOAWAY, _ENHANCE_YOUR_CALM = 7, 11
 
-# 10,000 take half a minute: `AGENTTRACE_TEST_STREAMS=10000 pytest tests/faults/test_connections.py -k burst`
-STREAMS = int(os.environ.get("AGENTTRACE_TEST_STREAMS", "2000"))
-
 
 @pytest.fixture
 def stack() -> Iterator[contextlib.ExitStack]:
@@ -43,28 +39,38 @@ def stack() -> Iterator[contextlib.ExitStack]:
         yield opened
 
 
-@pytest.mark.parametrize("channel_count", [1, 8])
-def test_a_burst_of_streams_is_served_whole(service: IngestProcess, channel_count: int) -> None:
+@pytest.mark.parametrize(
+    ("stream_count", "channel_count"),
+    [
+        (2_000, 8),
+        pytest.param(2_000, 1, marks=pytest.mark.faults),
+        pytest.param(10_000, 1, marks=pytest.mark.faults),
+        pytest.param(10_000, 8, marks=pytest.mark.faults),
+    ],
+)
+def test_a_burst_of_streams_is_served_whole(serve: Serve, stream_count: int, channel_count: int) -> None:
     """F27: all of them are open at the same time, and not one ends as CANCELLED."""
+    # A machine that does other things at the same time may be slow: that is not what this is about.
+    service = serve(pool_timeout_seconds=60)
     before = service.resident_bytes()
 
-    codes, peak = asyncio.run(burst(service, channel_count))
+    codes, peak = asyncio.run(burst(service, stream_count, channel_count))
 
-    print(f"{STREAMS} streams: {dict(codes)}, {(peak - before) / 2**20:.0f} MiB more than at rest")
-    assert codes == {"OK": STREAMS}
+    print(f"{stream_count} streams: {dict(codes)}, {(peak - before) / 2**20:.0f} MiB more than at rest")
+    assert codes == {"OK": stream_count}
     # Sixty KiB a stream: gRPC's own state, a task and its context.
-    assert peak - before < 64 * 2**20 + STREAMS * 60 * 1024
+    assert peak - before < 64 * 2**20 + stream_count * 60 * 1024
     service.assert_log_is_calm()
 
 
-async def burst(service: IngestProcess, channel_count: int) -> tuple[Counter[str], int]:
+async def burst(service: IngestProcess, stream_count: int, channel_count: int) -> tuple[Counter[str], int]:
     """Open all streams, send a message on each, and end them when all have; return their codes and the most memory."""
     codes: Counter[str] = Counter()
     begun = asyncio.Semaphore(0)
     all_begun = asyncio.Event()
 
     async def stream(stub: ingest_service_pb2_grpc.IngestServiceStub) -> None:
-        call = stub.UploadSteps(timeout=120)
+        call = stub.UploadSteps(timeout=300)
         try:
             await call.write(upload(steps=[step(new_id())]))
             begun.release()
@@ -74,7 +80,7 @@ async def burst(service: IngestProcess, channel_count: int) -> tuple[Counter[str
             codes["OK" if response.counts.steps.accepted == 1 else "not stored"] += 1
         except grpc.aio.AioRpcError as error:
             begun.release()
-            codes[error.code().name] += 1
+            codes[f"{error.code().name}: {error.details()}"] += 1
         except asyncio.InvalidStateError:  # the call has ended while it was written to
             begun.release()
             codes[(await call.code()).name] += 1
@@ -86,7 +92,7 @@ async def burst(service: IngestProcess, channel_count: int) -> tuple[Counter[str
             for _ in range(channel_count)
         ]
         stubs = [ingest_service_pb2_grpc.IngestServiceStub(channel) for channel in channels]
-        tasks = [asyncio.create_task(stream(stubs[number % channel_count])) for number in range(STREAMS)]
+        tasks = [asyncio.create_task(stream(stubs[number % channel_count])) for number in range(stream_count)]
         for _ in tasks:
             await begun.acquire()
         peak = service.resident_bytes()
@@ -95,6 +101,7 @@ async def burst(service: IngestProcess, channel_count: int) -> tuple[Counter[str
     return codes, max(peak, service.resident_bytes())
 
 
+@pytest.mark.faults
 def test_connections_that_never_get_to_the_point_are_closed_and_hold_up_nobody(
     serve: Serve, tmp_path: Path, stack: contextlib.ExitStack
 ) -> None:
@@ -134,9 +141,9 @@ def drip(connections: list[socket.socket], byte: int) -> None:
             connection.sendall(bytes([byte]))
 
 
-def test_a_flood_of_pings_is_told_to_calm_down(service: IngestProcess) -> None:
+def test_a_flood_of_pings_is_told_to_calm_down(shared_service: IngestProcess) -> None:
     """F38, from a client that nothing teaches: GOAWAY, and the connection ends."""
-    with connect(service) as connection:
+    with connect(shared_service) as connection:
         connection.sendall(_PREFACE + _SETTINGS)
         with contextlib.suppress(OSError):
             for _ in range(20):
@@ -148,7 +155,7 @@ def test_a_flood_of_pings_is_told_to_calm_down(service: IngestProcess) -> None:
     assert _ENHANCE_YOUR_CALM in codes
 
 
-def test_a_client_that_pings_too_often_backs_off_and_is_served_again(service: IngestProcess) -> None:
+def test_a_client_that_pings_too_often_backs_off_and_is_served_again(shared_service: IngestProcess) -> None:
     """F38, from gRPC's client with a keepalive of a second: after GOAWAY it doubles its interval."""
     impatient = [
         ("grpc.keepalive_time_ms", 1000),
@@ -157,7 +164,7 @@ def test_a_client_that_pings_too_often_backs_off_and_is_served_again(service: In
         ("grpc.use_local_subchannel_pool", 1),
     ]
     states: list[grpc.ChannelConnectivity] = []
-    with grpc.insecure_channel(service.address, impatient) as channel:
+    with grpc.insecure_channel(shared_service.address, impatient) as channel:
         stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
         channel.subscribe(states.append)
         stub.RecordBatch(batch(steps=[step(new_id())]), timeout=5)
@@ -179,6 +186,7 @@ def test_a_reader_of_ours_that_only_waits_never_pings_too_often() -> None:
     assert dict(READER_OPTIONS)["grpc.keepalive_time_ms"] > server["grpc.http2.min_ping_interval_without_data_ms"]
 
 
+@pytest.mark.faults
 def test_uploads_and_watches_outlive_their_connections(database_url: str) -> None:
     """F37: connections that get a second old, and a second for what is still open on them."""
     settings = {"connection_age_seconds": 1.0, "connection_age_grace_seconds": 1.0}
@@ -216,8 +224,8 @@ def test_uploads_and_watches_outlive_their_connections(database_url: str) -> Non
     assert (receipt.dropped, receipt.rejected) == (0, 0)
 
 
-def test_metadata_beyond_its_limit_is_refused_and_below_it_is_not(service: IngestProcess) -> None:
-    with channel_to(service.address) as channel:
+def test_metadata_beyond_its_limit_is_refused_and_below_it_is_not(shared_service: IngestProcess) -> None:
+    with channel_to(shared_service.address) as channel:
         stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
         for size, code in ((15_000, None), (17_000, grpc.StatusCode.RESOURCE_EXHAUSTED)):
             for _ in range(5):
@@ -235,8 +243,8 @@ def code_of(
     return None
 
 
-def test_a_connection_takes_a_bounded_number_of_streams(service: IngestProcess) -> None:
-    with connect(service) as connection:
+def test_a_connection_takes_a_bounded_number_of_streams(shared_service: IngestProcess) -> None:
+    with connect(shared_service) as connection:
         connection.sendall(_PREFACE + _SETTINGS)
         header = connection.recv(9)
         size, kind = int.from_bytes(header[:3], "big"), header[3]

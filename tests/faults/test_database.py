@@ -6,31 +6,22 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from agenttrace_server.embedded import EmbeddedPostgres
 from faults.conftest import Serve
 from faults.courier import at_once, channel_to, cut, send, send_streams
 from faults.oracle import Generator, Item, Journal, Message, check
+from faults.postgres import answers, host_and_port, stop_at_once
 from faults.processes import IngestProcess, Proxy, wait_until
 from fix_postgres import PostgresServer
 
 OUTAGE = ("UNAVAILABLE", "STORE_UNAVAILABLE", 2.0)
-
-
-@pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL to crash, which writes as durably as one in production."""
-    binaries = os.environ.get("AGENTTRACE_TEST_POSTGRES")
-    with EmbeddedPostgres(tmp_path / "own", binaries=Path(binaries) if binaries else None) as server:
-        yield server
 
 
 def execute(connection: psycopg.Connection, statement: str) -> list[Any]:
@@ -46,7 +37,7 @@ def backends(connection: psycopg.Connection, condition: str = "") -> list[int]:
     return [pid for (pid,) in execute(connection, BACKENDS.format("pid") + condition)]
 
 
-@pytest.mark.parametrize("crash", ["backend killed", "server stopped at once"])
+@pytest.mark.parametrize("crash", [pytest.param("backend killed", marks=pytest.mark.faults), "server stopped at once"])
 def test_a_crash_of_the_database_mid_copy_leaves_batches_whole_or_absent_and_passes(
     serve: Serve, own_postgres: EmbeddedPostgres, chance: random.Random, make: Generator, journal: Journal, crash: str
 ) -> None:
@@ -58,7 +49,7 @@ def test_a_crash_of_the_database_mid_copy_leaves_batches_whole_or_absent_and_pas
     url = server.url_of(server.create(template=server.template))
     items = make.runs(40)
     messages = make.messages(items, sizes=(50, 200))
-    with Proxy(_host_and_port(url)) as proxy:
+    with Proxy(host_and_port(url)) as proxy:
         service = serve(database_url=make_conninfo(url, host="127.0.0.1", port=proxy.port))
 
         def break_it() -> None:
@@ -69,17 +60,17 @@ def test_a_crash_of_the_database_mid_copy_leaves_batches_whole_or_absent_and_pas
             if crash == "backend killed":
                 os.kill(victim, signal.SIGKILL)
             else:
-                _stop_at_once(own_postgres)
+                stop_at_once(own_postgres)
                 own_postgres.start()
-                proxy.target = _host_and_port(own_postgres.url)
+                proxy.target = host_and_port(own_postgres.url)
 
         left: list[Message] = []
         with closing(psycopg.connect(url)) as holder:  # until the crash, so that it comes within the COPY
             holder.execute("LOCK TABLE agent_failures IN SHARE MODE")
             at_once([lambda: left.extend(send_streams(service.address, cut(messages, 4), journal)), break_it])
         began = time.monotonic()
-        url = make_conninfo(url, port=_host_and_port(own_postgres.url)[1])
-        wait_until(lambda: _answers(url), "the database has recovered")
+        url = make_conninfo(url, port=host_and_port(own_postgres.url)[1])
+        wait_until(lambda: answers(url), "the database has recovered")
         with psycopg.connect(url, autocommit=True) as connection:
             check(connection, items, journal)
             while left:  # as an agent does
@@ -91,26 +82,6 @@ def test_a_crash_of_the_database_mid_copy_leaves_batches_whole_or_absent_and_pas
             assert set(journal.errors) <= {OUTAGE}
             service.assert_log_is_calm()
         service.__exit__()
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    parts = conninfo_to_dict(url)
-    return str(parts["host"]), int(str(parts["port"]))
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def _stop_at_once(server: EmbeddedPostgres) -> None:
-    """As `pg_ctl stop -m immediate`."""
-    pid = int((server.data_directory / "pgdata" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGQUIT)
-    server.stop()
 
 
 def test_a_terminated_backend_is_replaced_and_no_client_hears_of_it(

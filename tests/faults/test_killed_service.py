@@ -142,7 +142,7 @@ def _sessions(connection: psycopg.Connection, condition: str = "AND state <> 'id
     ("resend", "tables"),
     [
         (False, ["agent_runs", "run_changes", "agent_steps", "agent_failures"]),
-        (True, ["agent_steps", "agent_failures"]),
+        pytest.param(True, ["agent_steps", "agent_failures"], marks=pytest.mark.faults),
     ],
     ids=["copy", "merge"],
 )

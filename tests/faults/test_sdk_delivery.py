@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
-import subprocess
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from faults.agent import Agent, Task, check, recorded_count, run
 from faults.oracle import stored
 from faults.processes import IngestProcess, Proxy
+from faults.surroundings import network, small_disk
 
 MakeTask = Callable[..., Task]
 QUICK = {"delay_seconds": 0.05}
@@ -81,6 +79,7 @@ def test_what_a_killed_agent_had_on_disk_arrives_when_the_next_one_starts(
     assert files(spool) == []
 
 
+@pytest.mark.faults
 def test_agents_killed_at_any_moment_lose_nothing_they_were_told_is_safe(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path, spool: Path,
     chance: random.Random,
@@ -100,6 +99,7 @@ def test_agents_killed_at_any_moment_lose_nothing_they_were_told_is_safe(
     assert files(spool) == []
 
 
+@pytest.mark.faults
 def test_several_processes_share_a_directory(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path, spool: Path
 ) -> None:
@@ -136,7 +136,7 @@ def test_forked_children_record_and_spool_for_themselves(
 QUEUED = {"delay_seconds": 60.0, "batch_items": 100_000}
 
 
-@pytest.mark.parametrize("spooled", [True, False], ids=["spool", "memory"])
+@pytest.mark.parametrize("spooled", [True, pytest.param(False, marks=pytest.mark.faults)], ids=["spool", "memory"])
 def test_sigterm_delivers_what_is_queued_and_ends_the_process_as_it_would_have(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path, spool: Path,
     spooled: bool,
@@ -154,6 +154,7 @@ def test_sigterm_delivers_what_is_queued_and_ends_the_process_as_it_would_have(
     assert len(check(connection, folder, complete=True)) == 10_000
 
 
+@pytest.mark.faults
 def test_sigterm_without_a_server_leaves_everything_to_the_next_process(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path, spool: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_an_exit_with_a_full_queue_delivers_it(
     assert len(check(connection, folder, complete=True)) == 10_000
 
 
+@pytest.mark.faults
 def test_an_agent_whose_server_never_was_ends_without_an_exception_and_with_one_warning(
     task: MakeTask, folder: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_an_agent_whose_server_never_was_ends_without_an_exception_and_with_one_
     assert warnings[0].startswith("agenttrace: ")
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("spooled", [True, False], ids=["spool", "memory"])
 def test_an_outage_loses_nothing_with_a_spool_and_is_counted_without(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path, spool: Path,
@@ -216,7 +219,7 @@ def test_an_outage_loses_nothing_with_a_spool_and_is_counted_without(
         enough.touch()
         service.start()
         lead(address, service)
-        receipt = agent.end(60)
+        receipt = agent.end()
         warnings = agent.warnings
 
     told = receipt["accepted"] + receipt["duplicate"] + receipt["dropped"] + receipt["pending"] + receipt["spooled"]
@@ -231,9 +234,12 @@ def test_an_outage_loses_nothing_with_a_spool_and_is_counted_without(
         assert len(stored(connection)) < told
         check(connection, folder)
     assert len(warnings) == 1
-    assert warnings[0].startswith("agenttrace: upload failed (UNAVAILABLE)")
+    # Without a spool the queue may be full before the second try fails: it is one warning of the same outage.
+    first = ("agenttrace: upload failed (UNAVAILABLE)", "agenttrace: the queue is full")
+    assert warnings[0].startswith(first[:1] if spooled else first)
 
 
+@pytest.mark.faults
 def test_a_database_that_is_away_leaves_everything_in_the_spool_until_it_is_back(
     task: MakeTask, address: Proxy, serve: Callable[..., IngestProcess], database_url: str,
     connection: psycopg.Connection, folder: Path, spool: Path, tmp_path: Path,
@@ -259,7 +265,7 @@ def test_a_database_that_is_away_leaves_everything_in_the_spool_until_it_is_back
                 pass
             enough.touch()
             way.target = database
-            receipt = agent.end(60)
+            receipt = agent.end()
             warnings = agent.warnings
 
         assert (receipt["dropped"], receipt["pending"], receipt["spooled"]) == (0, 0, 0)
@@ -269,35 +275,53 @@ def test_a_database_that_is_away_leaves_everything_in_the_spool_until_it_is_back
         service.wait()
 
 
-def test_a_server_that_drains_and_another_that_takes_over_are_no_event_for_an_agent(
-    task: MakeTask, address: Proxy, serve: Callable[..., IngestProcess], connection: psycopg.Connection, folder: Path
+@pytest.mark.faults
+def test_servers_that_drain_under_load_are_no_event_for_agents(
+    task: MakeTask, address: Proxy, serve: Callable[..., IngestProcess], connection: psycopg.Connection, tmp_path: Path
 ) -> None:
-    """F36, from the agent's side: streams are answered, the next one goes elsewhere, nothing is said."""
-    first, second = serve(), serve()
-    lead(address, first)
+    """F36, from the agents' side: one server after the other makes way for the next; nobody is told of it."""
+    services = [serve()]
+    lead(address, services[0])
+    enough = tmp_path / "enough"
+    with contextlib.ExitStack() as stack:
+        agents = [
+            stack.enter_context(
+                Agent(
+                    task(
+                        folder=str(tmp_path / f"agent-{number}"), spool=None, runs=1_000_000, steps=20,
+                        flush_seconds=5, enough=str(enough), then="close", bounds={"delay_seconds": 0.001},
+                    )
+                )
+            )
+            for number in range(4)
+        ]  # fmt: skip
+        for _ in range(3):
+            services.append(serve())
+            for agent in agents:
+                for _ in range(10):
+                    agent.line()
+            lead(address, services[-1])
+            services[-2].terminate()
+        enough.touch()
+        receipts = [agent.end() for agent in agents]
+        warnings = [line for agent in agents for line in agent.warnings]
 
-    with Agent(
-        task(runs=150, steps=20, flush_seconds=0.01, spool=None, bounds={"delay_seconds": 0.001}, then="close")
-    ) as agent:
-        for _ in range(30):
-            agent.line()
-        lead(address, second)
-        first.terminate()
-        receipt = agent.end(60)
-        warnings = agent.warnings
-
-    assert first.wait() == 0
-    assert (receipt["pending"], receipt["dropped"]) == (0, 0)
-    assert len(check(connection, folder, complete=True)) == 150 * 20
-    assert len(warnings) <= 1, "a call that meets the closed door is sent again"
+    assert [service.wait() for service in services[:-1]] == [0, 0, 0]
+    assert {(receipt["pending"], receipt["dropped"], receipt["rejected"]) for receipt in receipts} == {(0, 0, 0)}
+    assert warnings == []
+    recorded = sum(recorded_count(tmp_path / f"agent-{number}") for number in range(4))
+    assert connection.execute("SELECT count(*) FROM agent_steps").fetchone() == (recorded,)
+    for service in services:
+        service.assert_log_is_calm()
 
 
+@pytest.mark.faults
 def test_a_full_disk_is_counted_and_no_exception(
     task: MakeTask, address: Proxy, service: IngestProcess, connection: psycopg.Connection, folder: Path,
     tmp_path: Path,
 ) -> None:  # fmt: skip
     """F22: what does not fit on the disk waits in memory, what does not fit there is counted, the rest arrives."""
-    with _small_disk(tmp_path / "disk", "600k") as disk:
+    with small_disk(tmp_path / "disk", "600k") as disk:
         bounds = {"delay_seconds": 0.01, "max_items": 3_000, "batch_items": 256, "heartbeat_seconds": 0.2}
         with Agent(
             task(runs=150, steps=100, spool=str(disk), bounds=bounds, flush_seconds=0.01, then="close")
@@ -306,7 +330,7 @@ def test_a_full_disk_is_counted_and_no_exception(
             assert receipts[-1]["dropped"] > 0
             assert receipts[-1]["spooled"] > 0
             lead(address, service)
-            receipt = agent.end(60)
+            receipt = agent.end()
             warnings = agent.warnings
 
         assert receipt["accepted"] + receipt["duplicate"] + receipt["dropped"] == 150 * 102
@@ -318,63 +342,25 @@ def test_a_full_disk_is_counted_and_no_exception(
     }
 
 
-@contextlib.contextmanager
-def _small_disk(path: Path, size: str) -> Iterator[Path]:
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    made = subprocess.run(mount, capture_output=True, text=True, check=False) if os.geteuid() == 0 else None
-    if made is None or made.returncode:
-        pytest.skip(f"no small file system can be mounted: {made.stderr.strip() if made else 'not root'}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", str(path)], check=True)
-
-
+@pytest.mark.faults
 def test_a_partition_is_waited_out(
     task: MakeTask, serve: Callable[..., IngestProcess], connection: psycopg.Connection, folder: Path, spool: Path
 ) -> None:
     """F18: the link is down for longer than a call may take; the agent goes on, and everything arrives."""
-    with _network() as (inside, host, link):
-        service = serve(ingest_address=f"{host}:0", insecure="true", authentication="none")
-        bounds = {"delay_seconds": 0.05, "timeout_seconds": 1.0, "max_items": 3_000}
+    with network() as there:
+        service = serve(ingest_address=f"{there.ours}:0", insecure="true", authentication="none")
+        bounds = {"delay_seconds": 0.05, "timeout_seconds": 5.0, "max_items": 3_000}
         late = task(
             endpoint=f"http://{service.address}", runs=200, steps=50, flush_seconds=0.02, bounds=bounds, then="close"
         )
-        with Agent(late, prefix=inside) as agent:
+        with Agent(late, prefix=there.inside) as agent:
             while not agent.line()["accepted"]:
                 pass
-            link("down")
-            time.sleep(4)
-            link("up")
-            receipt = agent.end(60)
+            there.link("down")
+            time.sleep(30)
+            there.link("up")
+            receipt = agent.end()
 
         assert (receipt["dropped"], receipt["pending"], receipt["spooled"]) == (0, 0, 0)
         assert len(check(connection, folder, complete=True)) == 200 * 50
         assert any("DEADLINE_EXCEEDED" in line or "UNAVAILABLE" in line for line in agent.warnings)
-
-
-@contextlib.contextmanager
-def _network() -> Iterator[tuple[list[str], str, Callable[[str], None]]]:
-    """A host of its own: how to run a program there, our address as it sees it, and how to cut the link."""
-    name = f"at-{uuid.uuid4().hex[:8]}"
-    octet = random.SystemRandom().randrange(1, 250)
-    ours, theirs = f"10.213.{octet}.1", f"10.213.{octet}.2"
-
-    def ip(*arguments: str) -> None:
-        subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True)
-
-    try:
-        ip("netns", "add", name)
-        ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-        ip("addr", "add", f"{ours}/30", "dev", name)
-        ip("link", "set", name, "up")
-        ip("-n", name, "addr", "add", f"{theirs}/30", "dev", "eth0")
-        ip("-n", name, "link", "set", "eth0", "up")
-    except (OSError, subprocess.CalledProcessError) as error:
-        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-        pytest.skip(f"no network namespaces here: {getattr(error, 'stderr', '') or error}")
-    try:
-        yield ["ip", "netns", "exec", name], ours, lambda state: ip("link", "set", name, state)
-    finally:
-        ip("netns", "del", name)

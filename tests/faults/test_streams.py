@@ -21,6 +21,7 @@ from faults.oracle import Generator, Item, Journal, check, request, stored
 from faults.processes import IngestProcess, wait_until
 
 
+@pytest.mark.faults
 def test_streams_cancelled_while_their_messages_are_committed_lose_nothing_of_others(
     service: IngestProcess, connection: psycopg.Connection, chance: random.Random, make: Generator, journal: Journal
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_failing_stream_with_several_messages_in_flight_leaves_no_error_untake
     service.assert_log_is_calm()
 
 
+@pytest.mark.faults
 def test_memory_stays_bounded_while_the_database_takes_nothing(
     serve: Serve, connection: psycopg.Connection, database_url: str, make: Generator
 ) -> None:

@@ -1,0 +1,1 @@
+"""Load under random faults for minutes, ending in the oracle's verdict: `make soak MINUTES=30`."""
