@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
 
-.PHONY: help setup demo up test fuzz bench lint types generate verify-generated buf seed lock audit schema configuration pictures format clean
+.PHONY: help setup demo up test test-clients faults soak fuzz bench bench-clients lint types generate verify-generated buf seed lock audit schema dashboards configuration pictures format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,11 +34,23 @@ seed: setup ## Load the sample data of db/seed.sql into the database of `make up
 test: setup lint types buf verify-generated ## Run lint, types, contract checks and all tests
 	$(BIN)/pytest -n 2 $(ARGS)
 
+test-clients: setup ## Build and test the client of every language whose tools are here (AGENTTRACE_REQUIRE_CLIENTS=go,java: these must be)
+	$(BIN)/pytest -n 2 --dist loadgroup tests/conformance $(ARGS)
+
+faults: setup ## Run every fault test, those that take long as well (minutes; some need root)
+	$(BIN)/pytest -n 2 --faults tests/faults $(ARGS)
+
+soak: setup ## Load under random faults for MINUTES, ending in a verdict (AGENTTRACE_FAULT_SEED, ARGS='--clients 8')
+	GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m faults.soak --minutes $(or $(MINUTES),5) $(ARGS)
+
 fuzz: setup ## Send every request type senseless bytes for minutes (AGENTTRACE_FUZZ_EXAMPLES a method, AGENTTRACE_FUZZ_SEED)
 	AGENTTRACE_FUZZ_EXAMPLES=$${AGENTTRACE_FUZZ_EXAMPLES:-5000} $(BIN)/pytest -n 2 tests/faults/test_fuzz.py $(ARGS)
 
 bench: setup ## Measure (ARGS=--only ingest,latency; BENCH_LARGE=1 for 20 million steps)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
+
+bench-clients: setup ## Measure how fast each client records and uploads (ARGS="--steps N --only go,rust")
+	PYTHONPATH=tests $(BIN)/python -m conformance.bench $(ARGS)
 
 lint: setup ## Check style
 	$(BIN)/ruff check .
@@ -55,22 +67,34 @@ buf: setup ## Lint the contract and compare it with the released one
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/released/v1.binpb
 
+# Runs a script of the TypeScript client, whose generator comes with its other packages.
+define typescript
+if [ -d clients/typescript/node_modules ]; then npm --prefix clients/typescript run --silent $(1); \
+else echo "$(1): the stubs of TypeScript are skipped, \`npm ci\` has not been run in clients/typescript"; fi
+endef
+
 generate: .venv-generate/ready ## Generate stubs, limits and docs/limits.md from proto/
-	.venv-generate/bin/python proto/generate.py
+	.venv-generate/bin/python -m proto.generate
+	@$(call typescript,generate)
 
 verify-generated: setup ## Check that what is generated is what proto/ gives
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
-	  $(MAKE) --no-print-directory .venv-generate/ready && .venv-generate/bin/python proto/generate.py --check; \
+	  $(MAKE) --no-print-directory .venv-generate/ready && .venv-generate/bin/python -m proto.generate --check; \
 	else echo "verify-generated: skipped, the pinned generator has no wheel for Python 3.13 and newer"; fi
+	@$(call typescript,verify-generated)
 
 schema: setup ## Write db/schema.sql from the migrations
 	$(BIN)/python db/snapshot.py
 
-configuration: setup ## Write docs/configuration.md, .env.example and docs/exception-codes.md from the code
+dashboards: setup ## Write the Grafana dashboards from dashboards/builder
+	$(BIN)/python -m dashboards.builder
+
+configuration: setup ## Write docs/configuration.md, .env.example, docs/exception-codes.md and docs/metrics.md
 	$(BIN)/python docs/generate.py
 
-pictures: setup ## Draw docs/images: the views of the command line
+pictures: setup ## Draw docs/images: the views of the command line and the pages of the console
 	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.pictures_console
 
 lock: ## Resolve the dependencies anew and write requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

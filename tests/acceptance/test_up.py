@@ -91,7 +91,7 @@ def test_sigterm_ends_it_with_everything_it_started(tmp_path: Path) -> None:
         product.process.send_signal(signal.SIGTERM)
 
         assert product.process.wait(timeout=30) == 0
-    assert len(children) == len(data) == 4
+    assert len(children) == len(data) == 5
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
     assert not product.endpoints_file.exists()
 
@@ -166,15 +166,19 @@ def test_an_unknown_setting_is_one_line_with_the_nearest_name(tmp_path: Path) ->
     assert "there is no setting AGENTTRACE_SERVER_RETENTION_DAY, did you mean AGENTTRACE_SERVER_RETENTION_DAYS?" in line
 
 
+NEWER = "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'x', 'x')"
+OLDER = "DELETE FROM schema_migrations WHERE version > 2"
+
+
 @pytest.mark.parametrize(
-    ("statement", "says"),
+    ("command", "statement", "says"),
     [
-        ("INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'x', 'x')", "install a newer"),
-        ("DELETE FROM schema_migrations WHERE version > 2", "run `agenttrace-server migrate`"),
+        (("up", "--ephemeral"), NEWER, "install a newer"),
+        (("up", "--ephemeral"), OLDER, "run `agenttrace-server migrate`"),
+        (("serve", "query"), OLDER, "run `agenttrace-server migrate`"),
     ],
-    ids=["newer", "older"],
+    ids=["up newer", "up older", "serve older"],
 )
-@pytest.mark.parametrize("command", [("up", "--ephemeral"), ("serve", "query")], ids=["up", "serve"])
 def test_another_schema_is_refused_and_left_alone(
     tmp_path: Path,
     database_url: str,
