@@ -96,10 +96,13 @@ pictures: setup ## Draw docs/images: the views of the command line and the pages
 	$(BIN)/python -m docs.pictures
 	$(BIN)/python -m docs.pictures_console
 
-lock: ## Resolve the dependencies anew and write requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-package agenttrace-client --no-emit-package agenttrace-server \
-	  --extra dev --extra cli --extra parquet pyproject.toml clients/python/pyproject.toml -o $(LOCK)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+  --no-emit-package agenttrace-client --no-emit-package agenttrace-server
+
+lock: ## Resolve the dependencies anew and write requirements.lock, and from it those of the image
+	$(COMPILE) --extra dev --extra cli --extra parquet pyproject.toml clients/python/pyproject.toml -o $(LOCK)
+	$(COMPILE) --constraint $(LOCK) pyproject.toml -o deploy/requirements.lock
+	echo hatchling | $(COMPILE) --constraint $(LOCK) - -o deploy/requirements-build.lock
 
 audit: setup ## Look the locked dependencies up in the advisories of PyPI
 	$(BIN)/python .ci/audit.py

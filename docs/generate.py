@@ -14,7 +14,14 @@ from typing import TypeVar
 
 from agenttrace.exception_codes import CARRIERS, CODES, DEFAULT_CODE, GRPC_CODES, HTTP_CODES
 from agenttrace_server.config import PREFIX, Config
-from agenttrace_server.metrics import ConsoleMetrics, DomainMetrics, IngestMetrics, LiveRunMetrics, Metrics
+from agenttrace_server.metrics import (
+    ConsoleMetrics,
+    DomainMetrics,
+    IngestMetrics,
+    LiveRunMetrics,
+    Metrics,
+    ReplicationMetrics,
+)
 from agenttrace_server.metrics.declarations import Declared
 
 _Key = TypeVar("_Key")
@@ -163,9 +170,10 @@ def _exception_codes() -> str:
 
 def _metrics() -> str:
     every = Metrics()
-    ingest, maintain, console = Metrics(), Metrics(), Metrics()
+    ingest, query, maintain, console = Metrics(), Metrics(), Metrics(), Metrics()
     IngestMetrics(ingest)
     DomainMetrics(ingest, agent_limit=1)
+    ReplicationMetrics(query)
     LiveRunMetrics(maintain, agent_limit=1)
     ConsoleMetrics(console)
     common = len(every.declared)
@@ -174,6 +182,7 @@ def _metrics() -> str:
             _metrics_table("Every process", every.declared),
             _PROCESS_METRICS,
             _metrics_table("The ingest service", ingest.declared[common:]),
+            _metrics_table("The query service", query.declared[common:]),
             _metrics_table("The maintain process", maintain.declared[common:]),
             _metrics_table("The console", console.declared[common:]),
         )

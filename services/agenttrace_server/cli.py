@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agenttrace_server import config, logs, process, server, supervisor, workers
-from agenttrace_server.commands import audit, codes, erase, keys, privacy, projects, registry, roles
+from agenttrace_server.commands import audit, codes, erase, health, keys, privacy, projects, registry, roles
 from agenttrace_server.commands.database import told_url
 from agenttrace_server.config import Config
 from agenttrace_server.embedded import launcher
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         ("audit", audit, "list who created, revoked and erased what"),
         ("codes", codes, "list and import the catalogue of failure codes"),
         ("registry", registry, "let a project accept registered names only; keep its names"),
+        ("health", health, "ask whether a service is ready; the exit code says it"),
         ("privacy", privacy, "verify that a running deployment stores no text"),
     ):
         module.add(commands.add_parser(name, help=help_text))
@@ -74,6 +75,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ephemeral", action="store_true", help="in a temporary folder, on free ports")
     parser.add_argument("--endpoints-file", type=Path, metavar="FILE", help="write the endpoints to FILE when healthy")
     parser.add_argument("--keys", action="store_true", help="let no call in without an API key, not even from here")
+    parser.add_argument("--with-prometheus", action="store_true", help="run this machine's Prometheus with our alerts")
     parser.add_argument("--insecure", action="store_true", help="listen beyond loopback without TLS, or without keys")
     parser.set_defaults(command=_up)
 
@@ -88,7 +90,12 @@ def _told(settings: Config, options: argparse.Namespace) -> Config:
 
 
 def _up(settings: Config, options: argparse.Namespace) -> int:
-    return supervisor.up(settings, ephemeral=options.ephemeral, endpoints_file=options.endpoints_file)
+    return supervisor.up(
+        settings,
+        ephemeral=options.ephemeral,
+        endpoints_file=options.endpoints_file,
+        with_prometheus=options.with_prometheus,
+    )
 
 
 def _demo(settings: Config, options: argparse.Namespace) -> int:

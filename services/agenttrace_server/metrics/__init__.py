@@ -5,5 +5,6 @@ from agenttrace_server.metrics.domain import DomainMetrics
 from agenttrace_server.metrics.ingest import IngestMetrics
 from agenttrace_server.metrics.live_runs import LiveRunMetrics
 from agenttrace_server.metrics.metrics import Metrics
+from agenttrace_server.metrics.replication import ReplicationMetrics
 
-__all__ = ["ConsoleMetrics", "DomainMetrics", "IngestMetrics", "LiveRunMetrics", "Metrics"]
+__all__ = ["ConsoleMetrics", "DomainMetrics", "IngestMetrics", "LiveRunMetrics", "Metrics", "ReplicationMetrics"]
