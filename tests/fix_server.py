@@ -15,6 +15,7 @@ import pytest
 from agenttrace.v1 import ingest_service_pb2_grpc, query_service_pb2_grpc
 from agenttrace_server import server
 from agenttrace_server.config import Config
+from fix_pgbouncer import pooled
 
 
 @dataclass
@@ -42,7 +43,8 @@ def config_for(database_url: str, **settings: object) -> Config:
     """Free ports, and no patience: a test that waits for a timeout should fail soon."""
     free = {"ingest_address": "127.0.0.1:0", "query_address": "127.0.0.1:0", "page_token_key": "test"}
     ports = {"ingest_metrics_port": 0, "query_metrics_port": 0, "maintain_metrics_port": 0}
-    return Config(**{"database_url": database_url, "drain_seconds": 2.0, **free, **ports, **settings})  # type: ignore[arg-type]
+    databases = {"database_url": database_url, **pooled(database_url)}
+    return Config(**{**databases, "drain_seconds": 2.0, **free, **ports, **settings})  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Health:
         self._ready = metrics.ready.labels("database")
         self._schema_version = metrics.schema_version
         self._was_ready = False
+        # Probes that were given up, and have not ended yet.
+        self._given_up: set[asyncio.Task[int]] = set()
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -43,7 +45,8 @@ class Health:
         try:
             yield
         finally:
-            await end_task(task)
+            for ending in (task, *self._given_up):
+                await end_task(ending)
 
     async def drain(self) -> None:
         """Say NOT_SERVING from now on, whatever is set later."""
@@ -64,10 +67,26 @@ class Health:
 
     async def _answers(self) -> bool:
         """Whether the database answers and has the schema of this release, or one that a newer release expanded."""
+        probe = asyncio.create_task(self._database.schema_version())
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                version = await self._database.schema_version()
-        except (TimeoutError, ServiceError):
+            await asyncio.wait({probe}, timeout=_PATIENCE_SECONDS)
+        finally:
+            if not probe.done():
+                self._give_up(probe)
+        try:
+            version = probe.result()
+        except (asyncio.InvalidStateError, ServiceError):
             return False
         self._schema_version.set(version)
         return version >= migrations.expected_version()
+
+    def _give_up(self, probe: asyncio.Task[int]) -> None:
+        """Cancel it and wait no longer: a cancelled statement may itself wait, for a pooler that has no server."""
+        self._given_up.add(probe)
+        probe.add_done_callback(self._forget)
+        probe.cancel()
+
+    def _forget(self, probe: asyncio.Task[int]) -> None:
+        self._given_up.discard(probe)
+        if not probe.cancelled():
+            probe.exception()  # nobody else asks for it

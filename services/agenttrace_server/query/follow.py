@@ -40,10 +40,13 @@ class Follower:
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield events from a position on, or from now on; the first is a checkpoint: the watch stands.
 
-        Raises ResumeTokenExpired for a position that the database has not come to: it is another one.
+        Raises ResumeTokenExpired for a position that the database has not come to: it is another one. A standby may
+        still come to it.
         """
-        if resume is not None and resume.xid > (await self._changes.bounds(project_id)).next_xid:
-            raise ResumeTokenExpired
+        if resume is not None:
+            bounds = await self._changes.bounds(project_id)
+            if resume.xid > bounds.next_xid and not bounds.is_standby:
+                raise ResumeTokenExpired
         async with self._hub.mailbox(project_id) as mailbox:
             watch = _Watch(self._runs, project_id, run_filter, resume or mailbox.position, self._checkpoint_seconds)
             yield watch.checkpoint()

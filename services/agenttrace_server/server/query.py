@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from agenttrace.v1 import query_service_pb2, query_service_pb2_grpc
+from agenttrace_server.background import end_task
 from agenttrace_server.config import Config
+from agenttrace_server.errors import ServiceError
 from agenttrace_server.health import Health
 from agenttrace_server.interceptors.authentication import project_of
 from agenttrace_server.interceptors.safe_requests import SafeRequests
 from agenttrace_server.listening import refuse_open_address
-from agenttrace_server.metrics import Metrics
+from agenttrace_server.metrics import Metrics, ReplicationMetrics
 from agenttrace_server.query.follow import Follower
 from agenttrace_server.query.page_token import PageTokens
 from agenttrace_server.query.resume_token import ResumeTokens
@@ -26,11 +29,13 @@ from agenttrace_server.store.catalogue import CatalogueStore
 from agenttrace_server.store.changes import ChangeStore
 from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.reads import ReadDatabase
+from agenttrace_server.store.replication import ReplicationStore
 from agenttrace_server.store.run_details import RunDetailStore
 from agenttrace_server.store.runs import RunStore
 from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
+_LAG_SECONDS = 5.0
 _SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 
 
@@ -44,6 +49,8 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
         hub = WatchHub(ChangeStore(database))
         await hub.start()
         stack.push_async_callback(hub.stop)
+        lag = asyncio.create_task(_measure_lag_forever(ReplicationStore(database), ReplicationMetrics(own)))
+        stack.push_async_callback(end_task, lag)
         health = Health(database, own, _SERVICE.full_name)
         authentication = authentication_at(config, config.query_address, database, own)
         server = grpc_server(own, config, health, _SERVICE, authentication, SafeRequests(unwrap=True))
@@ -71,3 +78,13 @@ def _query_servicer(config: Config, database: ReadDatabase, hub: WatchHub) -> Qu
     resume_tokens = ResumeTokens(*keys, keep=timedelta(hours=config.watch_retention_hours))
     follower = Follower(hub, ChangeStore(database), runs)
     return QueryServicer(stores, PageTokens(*keys), resume_tokens, follower, project_of=project_of)
+
+
+async def _measure_lag_forever(replication: ReplicationStore, shown: ReplicationMetrics) -> None:
+    while True:
+        try:
+            shown.show(await replication.lag_seconds())
+        except ServiceError:
+            # Health tells of the outage; an old figure would look like a new one.
+            shown.show(None)
+        await asyncio.sleep(_LAG_SECONDS)

@@ -17,11 +17,12 @@ _SQL = statements.load("changes.sql")
 
 
 class Bounds(NamedTuple):
-    """How far changes may be read, the first transaction id not given out yet, and when that was so."""
+    """How far changes may be read, the first transaction id not given out yet, when that was so, and where."""
 
     horizon: int
     next_xid: int
     time: int
+    is_standby: bool
 
     @property
     def position(self) -> ChangePosition:

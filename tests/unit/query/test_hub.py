@@ -24,7 +24,7 @@ class Slow:
     async def bounds(self, project_id: int) -> Bounds:
         self.asked.set()
         await self.answer.wait()
-        return Bounds(7, 7, 0)
+        return Bounds(7, 7, 0, is_standby=False)
 
     async def behind(self, project_id: int, position: ChangePosition, limit: int) -> Changes:
         """Lose one cancellation, as asyncio.wait_for does before Python 3.12 when the answer comes with it."""
