@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Left empty, pip resolves afresh; see `make lock`.
 LOCK := requirements.lock
+# Those whose services `make operations` puts behind PgBouncer.
+POOLED := $(patsubst %,tests/acceptance/test_%.py,ingest query sdk authentication projects rate_limits)
 
-.PHONY: help setup demo up test test-clients faults soak fuzz bench bench-clients lint types generate verify-generated buf seed lock audit schema dashboards configuration pictures format clean
+.PHONY: help setup demo up test test-clients faults operations soak fuzz bench bench-clients lint types generate verify-generated buf seed lock audit schema dashboards configuration pictures format clean
 
 help: ## List the tasks
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,10 @@ test-clients: setup ## Build and test the client of every language whose tools a
 
 faults: setup ## Run every fault test, those that take long as well (minutes; some need root)
 	$(BIN)/pytest -n 2 --faults tests/faults $(ARGS)
+
+operations: setup ## Back up, restore, upgrade, replicate; then the acceptance tests with PgBouncer in front of PostgreSQL
+	$(BIN)/pytest -n 2 tests/operations $(ARGS)
+	$(BIN)/pytest -n 2 --pgbouncer $(POOLED) $(ARGS)
 
 soak: setup ## Load under random faults for MINUTES, ending in a verdict (AGENTTRACE_FAULT_SEED, ARGS='--clients 8')
 	GRPC_ENABLE_FORK_SUPPORT=0 PYTHONPATH=tests $(BIN)/python -m faults.soak --minutes $(or $(MINUTES),5) $(ARGS)
