@@ -17,6 +17,11 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-m", "agenttrace_server"]
+# For an `up` that is not ephemeral: several run at the same time.
+FREE_PORTS = {
+    **{f"AGENTTRACE_SERVER_{name}_ADDRESS": "127.0.0.1:0" for name in ("INGEST", "QUERY", "CONSOLE")},
+    **{f"AGENTTRACE_SERVER_{name}_METRICS_PORT": "0" for name in ("INGEST", "QUERY", "CONSOLE", "MAINTAIN")},
+}
 
 
 def clean_environment(**settings: str) -> dict[str, str]:

@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fix_product import run_server
+from fix_product import FREE_PORTS, run_server
 from fix_server import Services
 from fix_store import assert_counters_equal_a_recount
-
-FREE_PORTS = {f"AGENTTRACE_SERVER_{name}_ADDRESS": "127.0.0.1:0" for name in ("INGEST", "QUERY")} | {
-    f"AGENTTRACE_SERVER_{name}_METRICS_PORT": "0" for name in ("INGEST", "QUERY", "MAINTAIN")
-}
 
 
 @pytest.mark.parametrize("time", ["first", "second"])

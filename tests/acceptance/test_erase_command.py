@@ -18,7 +18,7 @@ from agenttrace.v1 import ingest_service_pb2 as ingest_pb
 from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace.v1 import query_service_pb2 as pb
 from fix_erasures import SESSION, counts, whole_run
-from fix_product import COMMAND, clean_environment, run_server, up
+from fix_product import COMMAND, FREE_PORTS, clean_environment, run_server, up
 from fix_server import Services, config_for, running
 from fix_store import ERASURE_KEY
 from items import batch, ended, new_id, step
@@ -181,10 +181,8 @@ def test_without_the_key_of_the_services_nothing_is_erased(database_url: str, tm
 
 def test_up_keeps_a_key_so_that_erase_works_beside_it_with_nothing_set(tmp_path: Path) -> None:
     message = batch(runs=[ended(new_id(), session_id=SESSION)])
-    ports = {f"AGENTTRACE_SERVER_{name}_METRICS_PORT": "0" for name in ("INGEST", "QUERY", "MAINTAIN")}
-    addresses = {f"AGENTTRACE_SERVER_{name}_ADDRESS": "127.0.0.1:0" for name in ("INGEST", "QUERY")}
 
-    with up(tmp_path, ephemeral=False, **ports, **addresses) as product:
+    with up(tmp_path, ephemeral=False, **FREE_PORTS) as product:
         with grpc.insecure_channel(product.endpoints["ingest"]) as channel:
             stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
             stub.RecordBatch(message)

@@ -22,7 +22,7 @@ import agenttrace
 from agenttrace.v1 import query_service_pb2 as query
 from agenttrace.v1 import query_service_pb2_grpc
 from fix_keys import PEPPER, asking_for_keys, new_key, revoke, with_key
-from fix_product import Product, run_server, up
+from fix_product import FREE_PORTS, Product, run_server, up
 from fix_server import config_for, running
 from items import batch, ended, new_id
 
@@ -293,8 +293,6 @@ def test_up_with_keys_says_how_to_make_one(keyed: Keyed) -> None:
 
 def test_up_keeps_its_secrets_and_its_keys_count_after_a_restart(tmp_path: Path) -> None:
     """In its own data folder: keys are made beside a running `up` without a setting."""
-    settings = {f"AGENTTRACE_SERVER_{name}_ADDRESS": "127.0.0.1:0" for name in ("INGEST", "QUERY")}
-    settings |= {f"AGENTTRACE_SERVER_{name}_METRICS_PORT": "0" for name in ("INGEST", "QUERY", "MAINTAIN")}
 
     def read(product: Product, key: str, token: str = "") -> str:
         with grpc.insecure_channel(product.endpoints["query"]) as channel:
@@ -304,13 +302,13 @@ def test_up_keeps_its_secrets_and_its_keys_count_after_a_restart(tmp_path: Path)
 
     before = run_server("keys", "create", "a", "--scope", "ingest,query", "--json", cwd=tmp_path)
     key = json_of(before)["key"]
-    with kept_up(tmp_path, settings) as product:
+    with kept_up(tmp_path) as product:
         second = json_of(run_server("keys", "create", "b", "--scope", "query", "--json", cwd=tmp_path))["key"]
         for _ in range(2):
             record(product, key)
         token = read(product, key)
         read(product, second)
-    with kept_up(tmp_path, settings) as product:
+    with kept_up(tmp_path) as product:
         assert token
         read(product, key, token)
     files = list((tmp_path / ".agenttrace/secrets").iterdir())
@@ -326,15 +324,15 @@ def record(product: Product, key: str) -> None:
         stub.RecordBatch(batch(runs=[ended(new_id())]), metadata=with_key(key), timeout=20)
 
 
-def kept_up(folder: Path, settings: dict[str, str]) -> Any:
-    return up(folder, "--keys", ephemeral=False, **settings)
+def kept_up(folder: Path) -> Any:
+    return up(folder, "--keys", ephemeral=False, **FREE_PORTS)
 
 
 @pytest.mark.parametrize("service", ["ingest", "query"])
 def test_an_open_address_is_refused_with_what_to_do(operate: Run, service: str) -> None:
     settings = {f"AGENTTRACE_SERVER_{name}_ADDRESS": "0.0.0.0:0" for name in ("INGEST", "QUERY")}
 
-    line = refused(operate("serve", service, **settings))
+    line = refused(operate("serve", service, **FREE_PORTS))
 
     assert "0.0.0.0:0 can be reached from other machines and there is no TLS" in line
     assert "--insecure" in line

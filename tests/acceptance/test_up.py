@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from agenttrace.v1 import ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 from fix_postgres import PostgresServer
-from fix_product import Product, run_server, up
+from fix_product import FREE_PORTS, Product, run_server, up
 from items import batch, ended, new_id, step
 
 SERVICES = {"ingest": "agenttrace.v1.IngestService", "query": "agenttrace.v1.QueryService"}
@@ -153,7 +153,7 @@ def test_an_occupied_port_is_named_before_anything_is_changed(tmp_path: Path, se
         port = occupant.getsockname()[1]
         value = str(port) if setting.endswith("PORT") else f"127.0.0.1:{port}"
 
-        line = refused(run_server("up", cwd=tmp_path, **{name: value}))
+        line = refused(run_server("up", cwd=tmp_path, **{**FREE_PORTS, name: value}))
 
     assert f"can not listen on 127.0.0.1:{port}" in line
     assert f"or set {name}" in line
@@ -206,8 +206,7 @@ def test_a_damaged_data_folder_is_refused_and_left_alone(tmp_path: Path) -> None
             "up",
             cwd=tmp_path,
             AGENTTRACE_SERVER_DATA_DIRECTORY=str(folder),
-            **{f"AGENTTRACE_SERVER_{name}_ADDRESS": "127.0.0.1:0" for name in ("INGEST", "QUERY")},
-            **{f"AGENTTRACE_SERVER_{name}_METRICS_PORT": "0" for name in ("INGEST", "QUERY", "MAINTAIN")},
+            **FREE_PORTS,
         )
     )
 
