@@ -1,4 +1,4 @@
--- Sample data without a secret in it: three invented agents, a week of runs, every kind of failure, retries
+-- Sample data without a secret in it: three invented agents, a week of runs up to now, every kind of failure, retries
 -- that recover and retries that do not. The same statements on the same day add nothing.
 --
 -- Run by `agenttrace-server seed` as the owner.
@@ -17,7 +17,7 @@ SELECT n,
        (ARRAY['support', 'research', 'coder'])[1 + n % 3] AS agent_id,
        CASE WHEN pg_temp.dice('version', n::text) < 0.3 THEN '1.5.0' ELSE '1.4.0' END AS agent_version,
        CASE WHEN n % 7 = 0 THEN 'staging' END AS environment,
-       date_trunc('day', now(), 'UTC') - interval '40 minutes' * n AS start_time,
+       date_trunc('hour', now(), 'UTC') - interval '40 minutes' * n AS start_time,
        4 + floor(pg_temp.dice('steps', n::text) * 6)::integer AS planned_steps,
        CASE WHEN pg_temp.dice('fate', n::text) < 0.74 THEN 'SUCCESS'
             WHEN pg_temp.dice('fate', n::text) < 0.90 THEN 'FAILURE'

@@ -25,6 +25,8 @@ from agenttrace_server.listening import keys_required, refuse_open_address, spli
 from agenttrace_server.store import migrations
 
 _ENDPOINTS_FILE = "endpoints.json"
+# Where the command line looks by itself.
+_QUERY_PORT = ":50052"
 
 
 def up(
@@ -245,6 +247,7 @@ def _where_to_look(config: Config, endpoints: Mapping[str, object]) -> str:
     lines = [
         "AgentTrace is running.",
         f"  see      {endpoints['console']}",
+        *_elsewhere(endpoints),
         f"  look     {command} runs · {command} run ID · {command} failures · {command} stats",
         f"  record   gRPC {endpoints['ingest']}   (AGENTTRACE_ENDPOINT)",
         f"  read     gRPC {endpoints['query']}   (AGENTTRACE_QUERY_ENDPOINT)",
@@ -256,6 +259,13 @@ def _where_to_look(config: Config, endpoints: Mapping[str, object]) -> str:
         create = f"{_command('agenttrace-server')} keys create NAME --scope ingest,query"
         lines.append(f"  keys     calls need one: {create}   (AGENTTRACE_API_KEY)")
     return "\n".join(lines)
+
+
+def _elsewhere(endpoints: Mapping[str, object]) -> list[str]:
+    """What the command line has to be told where the query service is not where it looks by itself."""
+    if str(endpoints["query"]).endswith(_QUERY_PORT):
+        return []
+    return [f"  first    export AGENTTRACE_QUERY_ENDPOINT={endpoints['query']}"]
 
 
 def _command(name: str) -> str:

@@ -332,7 +332,7 @@ def kept_up(folder: Path) -> Any:
 def test_an_open_address_is_refused_with_what_to_do(operate: Run, service: str) -> None:
     settings = {f"AGENTTRACE_SERVER_{name}_ADDRESS": "0.0.0.0:0" for name in ("INGEST", "QUERY")}
 
-    line = refused(operate("serve", service, **FREE_PORTS))
+    line = refused(operate("serve", service, **settings))
 
     assert "0.0.0.0:0 can be reached from other machines and there is no TLS" in line
     assert "--insecure" in line
