@@ -180,7 +180,7 @@ def test_closing_twice_is_closing_once_and_later_items_are_counted_as_dropped(do
     assert tracer.close(5).dropped == 3
 
 
-def test_a_server_that_never_was_costs_one_warning_and_no_exception(caplog):
+def test_a_server_that_never_was_costs_a_warning_and_the_end_tells_the_loss(caplog):
     tracer = agenttrace.Tracer("support", endpoint="127.0.0.1:1")
     for _ in range(20):
         with tracer.run() as run, run.step("tool", "search"):
@@ -190,8 +190,11 @@ def test_a_server_that_never_was_costs_one_warning_and_no_exception(caplog):
 
     assert result.pending == 60
     assert time.monotonic() - start < 4
-    assert len(caplog.records) == 1
-    assert caplog.records[0].levelno == logging.WARNING
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert caplog.messages == [
+        "agenttrace: upload failed (UNAVAILABLE); to be sent again",
+        "agenttrace: closed with 60 items not delivered: they are lost",
+    ]
 
 
 def test_open_runs_say_that_they_are_alive_and_forgotten_ones_do_not():

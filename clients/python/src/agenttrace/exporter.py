@@ -148,7 +148,8 @@ class Exporter:
             self._send.close()
         left = self._buffer.pending
         if left:
-            self.notices.each_minute("delivery", "agenttrace: closed with %d items not delivered", left)
+            # A kind of its own: that an upload failed may have been said within the minute, and this is worse.
+            self.notices.each_minute("closed", "agenttrace: closed with %d items not delivered: they are lost", left)
         return self.receipt()
 
     def before_fork(self) -> None:
