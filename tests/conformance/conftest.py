@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -51,14 +52,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="session")
-def client() -> Callable[[str], Client]:
-    """Return a language's client, built once."""
-    built: dict[str, Client] = {}
+def client(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Callable[[str], Client]:
+    """Return a language's client, built once, whichever processes test it."""
+    folder = tmp_path_factory.getbasetemp().parent
 
     def of(language: str) -> Client:
-        if language not in built:
-            built[language] = usable(language).built()
-        return built[language]
+        found = usable(language)
+        done = folder / f"built-{language}-{testrun_uid}"
+        with (folder / f"build-{language}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                found.built()
+                done.touch()
+        return found
 
     return of
 
