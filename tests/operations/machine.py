@@ -35,7 +35,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._binaries = _usable_binaries()
+        self.binaries = _usable_binaries()
         self._clusters: list[Path] = []
         self._shims = folder / "bin"
         self._shims.mkdir()
@@ -43,12 +43,12 @@ class Machine:
             self._make_shims()
             os.chown(folder, *_account())
 
-    def cluster(self, name: str) -> str:
-        """Make and start a cluster in the folder; return the superuser's URL of its server."""
+    def cluster(self, name: str, settings: str = "") -> str:
+        """Make and start a cluster in the folder, with more lines of its settings; return its superuser's URL."""
         port, data = free_port(), self.expect(name)
         self.run(f"initdb --pgdata={data} --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync")
         with (data / "postgresql.conf").open("a") as file:
-            file.write(_SETTINGS.format(host=HOST, port=port))
+            file.write(_SETTINGS.format(host=HOST, port=port) + settings)
         self.run(f"pg_ctl --pgdata={data} --log={data}.log --wait start")
         return f"postgresql://postgres@{HOST}:{port}"
 
@@ -60,7 +60,7 @@ class Machine:
     def run(self, script: str, **variables: str | Path) -> str:
         """Run the commands with these variables; return what they print, and fail with all of it."""
         told = {name: str(value) for name, value in variables.items()}
-        path = f"{self._shims}:{self._binaries}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        path = f"{self._shims}:{self.binaries}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         # A file, not pipes: a server that is started would keep them open.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
@@ -86,7 +86,7 @@ class Machine:
     def _make_shims(self) -> None:
         uid, gid = _account()
         for program in _AS_SERVER:
-            found = self._binaries / program
+            found = self.binaries / program
             real = found if found.exists() else shutil.which(program)
             shim = self._shims / program
             # The server's own commands (archive_command) find them as well, and are that account already.

@@ -1,4 +1,7 @@
-"""The guides do what they say: the quickstart is run, and the other's commands, files and settings are there."""
+"""The guides do what they say: the quickstart is run, and every setting and file that a guide names is there.
+
+The commands of the other are run by test_deployment_guide.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -20,8 +22,8 @@ from agenttrace_server import cli
 from deploy_files import ROOT, SETTINGS, our_services, settings_in
 from faults.processes import wait_until
 from fix_product import clean_environment
+from pages import DOCS, block, call, fenced, shell
 
-DOCS = ROOT / "docs"
 GUIDES = ["quickstart.md", "deployment.md", "architecture.md"]
 OURS = {"agenttrace", "agenttrace-server"}
 OTHERS = {
@@ -30,50 +32,25 @@ OTHERS = {
 }
 # Made by the commands themselves.
 MADE = ("deploy/.env", "deploy/secrets", "deploy/kubernetes/overlays/mine")
-ASSIGNMENT = re.compile(r"[A-Z_]+=")
-FENCE = re.compile(r"^```(\w+)(?: +(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-class Block(NamedTuple):
-    """A fenced block of a guide; `word` follows its language."""
-
-    language: str
-    word: str
-    text: str
-
-
-def blocks(page: str) -> list[Block]:
-    return [Block(*found) for found in FENCE.findall((DOCS / page).read_text())]
-
-
-def commands(page: str) -> list[str]:
-    """The lines of a guide's shell blocks, those that a backslash continues in one."""
-    text = "\n".join(block.text for block in blocks(page) if block.language == "sh")
-    return [line.strip() for line in text.replace("\\\n", " ").splitlines() if line.strip()]
 
 
 def calls(page: str) -> Iterator[tuple[str, list[str]]]:
     """Program and arguments of each call; one of our image in a container is one of the program in it."""
-    for line in commands(page):
-        words = shlex.split(line, comments=True)
-        while words and ASSIGNMENT.match(words[0]):
-            del words[0]
-        ends = [words.index(mark) for mark in ("|", "&&", "&", ";", ">") if mark in words]
-        words = words[: min(ends, default=len(words))]
-        if words[:2] == ["docker", "compose"] and "run" in words:
+    for command in (command for found in shell(page) for command in found.commands()):
+        program, *words = call(command)
+        if program == "docker" and "run" in words:
             service, *rest = [word for word in words[words.index("run") + 1 :] if word != "--rm"]
-            assert service in our_services(), line
+            assert service in our_services(), command
             yield "agenttrace-server", rest
-        elif words:
-            yield words[0].rpartition("/")[2], words[1:]
+        else:
+            yield program.rpartition("/")[2], words
 
 
 @pytest.mark.parametrize("page", GUIDES)
 def test_every_shell_block_can_be_parsed(page: str) -> None:
-    for block in blocks(page):
-        if block.language == "sh":
-            done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
-            assert done.returncode == 0, block.text + done.stderr
+    for found in shell(page):
+        done = subprocess.run(["bash", "-n"], input=found.text, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, found.text + done.stderr
 
 
 @pytest.mark.parametrize("page", GUIDES[:2])
@@ -112,14 +89,22 @@ def test_every_file_that_is_named_is_there(page: str) -> None:
     assert not {name for name in missing if not name.startswith(MADE)}
 
 
+def test_the_quickstart_installs_what_it_goes_on_with() -> None:
+    """`make setup` made what this test stands on: here it says what it would do, in the same folder."""
+    installs = block("quickstart.md", "setup").replace("make setup", "make --dry-run setup")
+
+    said = run_step(f"{installs}\ncommand -v agenttrace agenttrace-server", ROOT, clean_environment())
+
+    assert said.split()[-2:] == [str(ROOT / ".venv/bin" / name) for name in ("agenttrace", "agenttrace-server")]
+
+
 def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
     """Everything but the installation, which is what this test stands on; on free ports in a folder of its own."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    named = [block for block in blocks("quickstart.md") if block.language == "python"]
-    for block in named:
-        (tmp_path / block.word).write_text(block.text)
-    (server,) = [block for block in blocks("quickstart.md") if block.word == "server"]
-    steps = [block.text for block in blocks("quickstart.md") if (block.language, block.word) == ("sh", "")]
+    for found in fenced("quickstart.md"):
+        if found.language == "python":
+            (tmp_path / found.word).write_text(found.text)
+    steps = [found.text for found in shell("quickstart.md") if not found.word]
     environment = clean_environment(
         PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         **{f"AGENTTRACE_SERVER_{n}_ADDRESS": "127.0.0.1:0" for n in ("INGEST", "QUERY", "CONSOLE")},
@@ -127,7 +112,9 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
     )
     endpoints = tmp_path / ".agenttrace/endpoints.json"
     log = (tmp_path / "up.log").open("wb")
-    process = subprocess.Popen(shlex.split(server.text), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    process = subprocess.Popen(
+        shlex.split(block("quickstart.md", "server")), cwd=tmp_path, env=environment, stdout=log, stderr=log
+    )
     try:
         wait_until(lambda: endpoints.exists() or process.poll() is not None, "everything runs", 90)
         where = json_of(endpoints)

@@ -24,6 +24,8 @@ HEALTH_NAMES = {
     "query": query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name,
 }
 OBJECTS = {(told["kind"], told["metadata"]["name"]): told for told in manifests()}
+CRON = FOLDER / "components/maintain-cron"
+CRON_JOB: dict[str, Any] = yaml.safe_load((CRON / "maintain.yaml").read_text())
 # The oldest that base/kustomization.yaml speaks of, and the newest that there are schemas of.
 VERSIONS = ["1.30", ".".join(kubernetes_validate.latest_version().split(".")[:2])]
 
@@ -34,14 +36,15 @@ def env_file() -> dict[str, str]:
 
 
 def pod_of(told: dict[str, Any]) -> dict[str, Any]:
-    pod: dict[str, Any] = told["spec"]["template"]["spec"]
+    spec = told["spec"]["jobTemplate"]["spec"] if told["kind"] == "CronJob" else told["spec"]
+    pod: dict[str, Any] = spec["template"]["spec"]
     return pod
 
 
 def pods() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Name, pod and the one container of each Deployment and Job."""
-    for (kind, _), told in OBJECTS.items():
-        if kind in {"Deployment", "Job"}:
+    """Name, pod and the one container of each Deployment, Job and CronJob."""
+    for told in (*OBJECTS.values(), CRON_JOB):
+        if told["kind"] in {"Deployment", "Job", "CronJob"}:
             pod = pod_of(told)
             (container,) = pod["containers"]
             yield container["name"], pod, container
@@ -58,7 +61,7 @@ def kustomization(file: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_what_kubernetes_says(version: str) -> None:
-    for told in OBJECTS.values():
+    for told in (*OBJECTS.values(), CRON_JOB):
         kubernetes_validate.validate(told, version, strict=True)
 
 
@@ -73,9 +76,10 @@ def test_the_schema_refuses_what_is_none() -> None:
 def test_what_a_kustomization_names_is_there(file: Path) -> None:
     told = kustomization(file)
     patches = [patch["path"] for patch in told.get("patches", [])]
+    commented = re.findall(r"^#   - (\S+)", file.read_text(), re.MULTILINE)
     envs = [env for each in told.get("configMapGenerator", []) for env in each["envs"]]
 
-    for name in [*told.get("resources", []), *told.get("components", []), *patches, *envs]:
+    for name in [*told.get("resources", []), *told.get("components", []), *commented, *patches, *envs]:
         assert (file.parent / name).exists(), name
 
 
@@ -88,7 +92,8 @@ def test_every_manifest_is_part_of_the_base() -> None:
 def test_every_command_is_understood() -> None:
     for name, _, container in pods():
         assert cli._parser().parse_args(container["args"]), name
-        assert container["args"] == (["migrate"] if name == "migrate" else ["serve", name])
+        once = name == "migrate" or "startupProbe" not in container
+        assert container["args"] == ([name] if once else ["serve", name])
 
 
 def test_every_setting_is_one_that_there_is() -> None:
@@ -105,7 +110,7 @@ def test_the_settings_can_be_read_and_have_the_ports_of_the_pods() -> None:
     for name in ("ingest", "query", "console"):
         assert getattr(read, f"{name}_address") == f"0.0.0.0:{min(PORTS[name] - {9464, 9465, 9466})}"
     for name, _, container in pods():
-        if name in PORTS:
+        if "ports" in container:
             assert {told["containerPort"] for told in container["ports"]} == PORTS[name]
     assert read.console_query_endpoint == "http://agenttrace-query:50052"
 
@@ -212,8 +217,27 @@ def test_a_patch_for_tls_is_of_a_container_that_there_is(name: str) -> None:
             assert cli._parser().parse_args(container[probe]["exec"]["command"][1:]).service == name
 
 
+def test_maintenance_by_the_hour_is_one_round_at_a_time_in_the_place_of_the_deployment() -> None:
+    removed = yaml.safe_load((CRON / "no-deployment.yaml").read_text())
+    template = CRON_JOB["spec"]["jobTemplate"]["spec"]["template"]
+    served = deployment("maintain")
+
+    assert (CRON_JOB["spec"]["schedule"], CRON_JOB["spec"]["concurrencyPolicy"]) == ("7 * * * *", "Forbid")
+    assert removed == {
+        "apiVersion": served["apiVersion"],
+        "kind": "Deployment",
+        "metadata": {"name": served["metadata"]["name"]},
+        "$patch": "delete",
+    }
+    # Network policies know its pods by the same labels; its settings and secrets are those of the Deployment.
+    assert template["metadata"]["labels"] == served["spec"]["template"]["metadata"]["labels"]
+    (once,), (forever,) = template["spec"]["containers"], pod_of(served)["containers"]
+    assert all(once[name] == forever[name] for name in ("image", "envFrom", "env", "resources", "volumeMounts"))
+    assert template["spec"]["volumes"] == pod_of(served)["volumes"]
+
+
 def test_kustomize_builds_an_installation_that_kubernetes_takes(tmp_path: Path) -> None:
-    """With the TLS component; needs the program alone, and no cluster."""
+    """With every component; needs the program alone, and no cluster."""
     kubectl = shutil.which("kubectl")
     if not kubectl:
         pytest.skip("kubectl is not installed: what kustomize builds of the manifests is not checked")
@@ -221,14 +245,16 @@ def test_kustomize_builds_an_installation_that_kubernetes_takes(tmp_path: Path) 
     overlay = tmp_path / "kubernetes/overlays/example"
     subprocess.run(["sh", SECRETS_SCRIPT, overlay / "secrets"], check=True, capture_output=True)
     file = overlay / "kustomization.yaml"
-    file.write_text(file.read_text().replace("# components:\n#   -", "components:\n  -"))
+    file.write_text(re.sub(r"^# (components:|  - )", r"\1", file.read_text(), flags=re.MULTILINE))
 
     built = subprocess.run([kubectl, "kustomize", overlay], check=True, capture_output=True, text=True).stdout
 
     objects = list(yaml.safe_load_all(built))
+    kinds = {told["kind"] for told in objects if told["metadata"]["name"] == "agenttrace-maintain"}
+    assert kinds == {"CronJob"}
     for told in objects:
         kubernetes_validate.validate(told, VERSIONS[0], strict=True)
-        if told["kind"] in {"Deployment", "Job"}:
+        if told["kind"] in {"Deployment", "Job", "CronJob"}:
             (container,) = pod_of(told)["containers"]
             assert container["image"] == "registry.example.com/agenttrace-server:0.1.0"
             names = {each["metadata"]["name"] for each in objects if each["kind"] == "Secret"} | {"agenttrace-tls"}
