@@ -14,11 +14,12 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from agenttrace_server.embedded import launcher
 from agenttrace_server.embedded.account import Account
 from agenttrace_server.embedded.errors import BinariesMissingError
 
@@ -45,9 +46,11 @@ def runnable_by(account: Account, binaries: Path) -> Path:
 def _can_run(account: Account, binaries: Path) -> bool:
     try:
         for program in _PROGRAMS:
-            command = [str(binaries / program), "--version"]
-            identity: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []}
-            subprocess.run(command, cwd="/", check=True, capture_output=True, **identity)
+            # The launcher changes the account itself: subprocess would fork for it, and gRPC's fork handlers can end
+            # such a child before it is PostgreSQL.
+            launch = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), f"{account.uid}:{account.gid}"]
+            command = [*launch, str(binaries / program), "--version"]
+            subprocess.run(command, cwd="/", check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
