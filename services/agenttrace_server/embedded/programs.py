@@ -19,6 +19,12 @@ from agenttrace_server.embedded.server_log import ServerLog
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
+def launching(account: Account | None, program: Path) -> list[str]:
+    """Return the command that becomes `program`, run as `account` (None: our own), and ends with this process."""
+    identity = "{}:{}".format(*account) if account else ""
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), identity, str(program)]
+
+
 class Programs:
     """The programs in `binaries`, run as `account` (None: our own); what they say goes to `log`."""
 
@@ -60,9 +66,7 @@ class Programs:
         self, program: str, arguments: Sequence[str], *, descriptors: Sequence[int], stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Start `program` in a session of its own, away from the terminal's Ctrl-C, and return at once."""
-        account = "{}:{}".format(*self.account) if self.account else ""
-        launch = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), account]
-        command = [*launch, str(self._binaries / program), *arguments]
+        command = [*launching(self.account, self._binaries / program), *arguments]
         with self.log.appending() as output:
             options: dict[str, Any] = {"stdin": stdin, "stdout": output, "stderr": output, "pass_fds": descriptors}
             return _kept(lambda: subprocess.Popen(command, cwd="/", start_new_session=True, **options))

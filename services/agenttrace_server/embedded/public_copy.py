@@ -14,14 +14,13 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from agenttrace_server.embedded import launcher
 from agenttrace_server.embedded.account import Account
 from agenttrace_server.embedded.errors import BinariesMissingError
+from agenttrace_server.embedded.programs import launching
 
 _PROGRAMS = ("initdb", "postgres")
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -48,8 +47,7 @@ def _can_run(account: Account, binaries: Path) -> bool:
         for program in _PROGRAMS:
             # The launcher changes the account itself: subprocess would fork for it, and gRPC's fork handlers can end
             # such a child before it is PostgreSQL.
-            launch = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), f"{account.uid}:{account.gid}"]
-            command = [*launch, str(binaries / program), "--version"]
+            command = [*launching(account, binaries / program), "--version"]
             subprocess.run(command, cwd="/", check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return False
