@@ -182,7 +182,8 @@ def main() -> int:
     """Replay a file; return 0 only if everything was acknowledged and nothing rejected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording of tau-bench")
-    parser.add_argument("--start", type=when, default=today(), help="when the first run starts; 00:00 UTC today")
+    first = "when the first run starts; 00:00 UTC yesterday"
+    parser.add_argument("--start", type=when, default=yesterday(), help=first)
     parser.add_argument("--endpoint", help="the ingest service; AGENTTRACE_ENDPOINT, else 127.0.0.1:50051")
     options = parser.parse_args()
 
@@ -214,9 +215,9 @@ def when(text: str) -> dt.datetime:
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
-def today() -> dt.datetime:
-    """Return 00:00 UTC today."""
-    return dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def yesterday() -> dt.datetime:
+    """Return 00:00 UTC yesterday: whatever the time of day, every run is over."""
+    return dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0) - dt.timedelta(days=1)
 
 
 if __name__ == "__main__":

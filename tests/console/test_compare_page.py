@@ -11,6 +11,7 @@ import run_stories
 from agenttrace import QueryClient
 from agenttrace.v1.query_service_pb2 import Stats
 from agenttrace_server.console.comparison import difference, failed
+from agenttrace_server.console.wording import length, percentile_seconds
 from fix_console import PHONE, opened, violations
 from fix_server import Services
 
@@ -70,7 +71,7 @@ def test_durations_and_costs_are_those_of_the_query_service(console: str, page: 
     page.goto(f"{console}/compare?agent=support&a=1.4.0&b=1.5.0&{PERIOD}")
 
     p50 = page.locator("#durations tbody tr").first.locator("td").all_inner_texts()[:2]
-    assert p50 == [f"{it.run_duration.p50.ToNanoseconds() / 1e9:.1f} s" for it in (first, second)]
+    assert p50 == [length(percentile_seconds(it.run_duration, "p50")) for it in (first, second)]
     costs = page.locator("#per-run tr", has_text="Cost of a successful run").locator("td").all_inner_texts()[:2]
     assert costs == [f"${it.cost_micro_usd / it.success_count / 1e6:.4f}" for it in (first, second)]
     steps = page.locator("#per-run tr", has_text="Steps").locator("td").all_inner_texts()[:2]

@@ -11,7 +11,7 @@ import pytest
 
 import dashboard_files
 from integration.prometheus.observing import NOTHING_LISTENS, Observed, until
-from prometheus_files import alerts, rules, selectors, without_conditions
+from prometheus_files import rules, selectors, without_conditions
 
 # Said of what is not there.
 SAYS_NOTHING_WHILE_ALL_IS_WELL = {"AgentTraceMetricsAbsent"}
@@ -132,16 +132,14 @@ def test_the_watchdog_is_heard(observed: Observed) -> None:
     until(lambda: observed.webhook.told("dead-man", alertname="Watchdog"), "the watchdog is heard")
 
 
-def test_only_what_is_wrong_is_told(observed: Observed) -> None:
-    """No alert of the platform on services that do their work."""
-    found = {
-        (alert["labels"]["alertname"], alert["labels"].get("agent"))
-        for receiver in ("on-call", "team")
-        for alert in observed.webhook.told(receiver)
-    }
-    platform = {rule.name for rule in alerts() if rule.name.startswith("AgentTrace")}
+def test_no_alert_of_the_platform_fires_on_services_that_do_their_work(observed: Observed) -> None:
+    def firing() -> set[str]:
+        # What a busy machine kept from being scraped for seconds, which are minutes here, is over when it is.
+        found = observed.prometheus.query('ALERTS{alertstate="firing", alertname=~"AgentTrace.+"}')
+        return {alert["metric"]["alertname"] for alert in found}
 
-    assert {name for name, _ in found if name in platform} <= {"AgentTraceTargetDown", "AgentTraceIngestLagHigh"}
+    expected = {"AgentTraceTargetDown", "AgentTraceIngestLagHigh"}
+    until(lambda: "AgentTraceTargetDown" in firing() <= expected, f"only {expected} fire")
 
 
 @pytest.mark.parametrize(
