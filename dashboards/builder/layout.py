@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 
 from dashboards.builder.fields import Json
 
 _WIDTH = 24
+# Panels side by side.
+Line = list[Json]
 
 
 def dashboard(
@@ -14,14 +17,13 @@ def dashboard(
     title: str,
     description: str,
     variables: Sequence[Json],
-    panels: Sequence[Json],
+    lines: Iterable[Line],
     *,
     since: str = "now-24h",
     refresh: str = "1m",
-    links: Sequence[Json] = (),
     annotations: Sequence[Json] = (),
 ) -> Json:
-    """A complete dashboard; the panels flow from left to right."""
+    """A complete dashboard, line below line."""
     return {
         "uid": uid,
         "title": title,
@@ -39,10 +41,23 @@ def dashboard(
         "weekStart": "",
         "liveNow": False,
         "annotations": {"list": list(annotations)},
-        "links": [_navigation(), *links],
+        "links": [_navigation()],
         "templating": {"list": list(variables)},
-        "panels": _numbered(_placed(panels)),
+        "panels": _numbered(_placed(lines)),
     }
+
+
+def line(height: int, *panels: Json, widths: Sequence[int] = ()) -> Line:
+    """Panels side by side, over the whole width; equally wide where no widths are given."""
+    widths = widths or [_WIDTH // len(panels)] * len(panels)
+    assert sum(widths) == _WIDTH, [panel["title"] for panel in panels]
+    sizes = [{"x": sum(widths[:place]), "y": 0, "w": width, "h": height} for place, width in enumerate(widths)]
+    return [panel | {"gridPos": size} for panel, size in zip(panels, sizes, strict=True)]
+
+
+def heading(title: str, *folded: Line) -> Line:
+    """A heading; with lines it is folded, and they are below it."""
+    return line(1, {"type": "row", "title": title, "collapsed": bool(folded), "panels": folded})
 
 
 def _navigation() -> Json:
@@ -52,26 +67,21 @@ def _navigation() -> Json:
     }  # fmt: skip
 
 
-def _placed(panels: Sequence[Json], top: int = 0) -> list[Json]:
-    """From left to right; a panel that does not fit begins a new line below the highest of this one."""
+def _placed(lines: Iterable[Line], top: int = 0) -> list[Json]:
     placed: list[Json] = []
-    left, height = 0, 0
-    for panel in panels:
-        width = panel["gridPos"]["w"]
-        if left + width > _WIDTH:
-            left, top, height = 0, top + height, 0
-        place = {"x": left, "y": top, **panel["gridPos"]}
-        inside = {"panels": _placed(panel["panels"], top + 1)} if panel.get("panels") else {}
-        placed.append(panel | inside | {"gridPos": place})
-        left, height = left + width, max(height, panel["gridPos"]["h"])
+    for panels in lines:
+        for panel in panels:
+            inside = {"panels": _placed(panel["panels"], top + 1)} if "panels" in panel else {}
+            placed.append(panel | inside | {"gridPos": panel["gridPos"] | {"y": top}})
+        top += panels[0]["gridPos"]["h"]
     return placed
 
 
-def _numbered(panels: Sequence[Json]) -> list[Json]:
+def _numbered(panels: Iterable[Json]) -> list[Json]:
+    numbers = itertools.count(1)
     numbered: list[Json] = []
-    number = 1
     for panel in panels:
-        inside = [kept | {"id": number + 1 + place} for place, kept in enumerate(panel.get("panels", []))]
+        number = next(numbers)
+        inside = [kept | {"id": next(numbers)} for kept in panel.get("panels", [])]
         numbered.append({"id": number, **panel} | ({"panels": inside} if "panels" in panel else {}))
-        number += 1 + len(inside)
     return numbered

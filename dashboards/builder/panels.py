@@ -1,115 +1,118 @@
-"""The panels that the dashboards use, one function a kind."""
+"""The panels that the dashboards use, one function a kind. A source that is a text is SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import TypedDict, Unpack
 
-from dashboards.builder.fields import NEUTRAL, Column, Json, Steps, colors, thresholds
+from dashboards.builder.columns import Column, known
+from dashboards.builder.fields import COUNT, Json, Measure, colors, mappings
+from dashboards.builder.queries import sql
 
-POSTGRES = {"type": "grafana-postgresql-datasource", "uid": "${postgres_datasource}"}
-PROMETHEUS = {"type": "prometheus", "uid": "${prometheus_datasource}"}
 # Newer Grafana migrates tables whose version is older than its own: this one's way is understood by all.
 _PLUGIN_VERSION = "11.0.0"
+Source = str | Json | list[Json]
 
 
-def sql(statement: str, *, series: bool = False, ref: str = "A") -> Json:
-    """A query of the PostgreSQL data source. `series`: the first column is the time."""
-    kind = "time_series" if series else "table"
-    query = {"rawSql": statement, "rawQuery": True, "format": kind, "editorMode": "code"}
-    return {"refId": ref, "datasource": POSTGRES, **query}
+class Settings(TypedDict, total=False):
+    """What a panel of any kind may have; `empty` is shown where there are no values."""
 
-
-def promql(expr: str, legend: str = "", *, ref: str = "A", instant: bool = False, exemplars: bool = False) -> Json:
-    """A query of the Prometheus data source."""
-    target: Json = {"refId": ref, "datasource": PROMETHEUS, "editorMode": "code", "expr": expr, "legendFormat": legend}
-    target |= {"range": not instant, "instant": instant, "exemplar": exemplars}
-    return target | ({"format": "table"} if instant and not legend else {})
-
-
-def promqls(*queries: tuple[str, str], exemplars: bool = False) -> list[Json]:
-    """Several queries with their legends in one panel."""
-    return [
-        promql(expr, legend, ref=chr(ord("A") + place), exemplars=exemplars)
-        for place, (expr, legend) in enumerate(queries)
-    ]
+    empty: str
+    decimals: int
+    link: Json
+    data_link: Json
+    time_from: str
 
 
 def stat(
     title: str,
     description: str,
-    targets: Json | list[Json],
+    source: Source,
+    measure: Measure = COUNT,
     *,
-    unit: str,
-    steps: Steps = NEUTRAL,
-    change: str = "",
-    names: bool = False,
-    **more: Any,
+    words: Mapping[str, str] | None = None,
+    **settings: Unpack[Settings],
 ) -> Json:
-    """One number. `change`: compare with the first row; `standard` where more is better, or `inverted`."""
-    options = {
-        "reduceOptions": {"calcs": ["last"], "fields": "", "values": False},
-        "colorMode": "value",
-        "graphMode": "none",
-        "justifyMode": "auto",
-        "orientation": "auto",
-        "textMode": "value_and_name" if names else "value",
-        "wideLayout": True,
-        "showPercentChange": bool(change),
-        "percentChangeColorMode": change or "standard",
-    }
-    return _panel("stat", title, description, targets, unit=unit, steps=steps, options=options, **more)
+    """One number, or a text with a colour for each of `words`."""
+    options = _number("/.*/" if words else "")
+    return _panel("stat", title, description, source, measure, options, words=words, **settings)
+
+
+def trend(
+    title: str,
+    description: str,
+    statement: str,
+    measure: Measure = COUNT,
+    *,
+    more_is_better: bool = False,
+    named: bool = False,
+    **settings: Unpack[Settings],
+) -> Json:
+    """One number beside that of the period before, which is the statement's first row."""
+    change = {"showPercentChange": True, "percentChangeColorMode": "standard" if more_is_better else "inverted"}
+    options = _number() | change | ({"textMode": "value_and_name"} if named else {})
+    return _panel("stat", title, description, sql(statement, series=True), measure, options, **settings)
 
 
 def timeseries(
     title: str,
     description: str,
-    targets: Json | list[Json],
+    source: Source,
+    measure: Measure = COUNT,
     *,
-    unit: str,
     bars: bool = False,
-    names: Mapping[str, str] | None = None,
-    steps: Steps = NEUTRAL,
-    **more: Any,
+    names: Mapping[str, str] = MappingProxyType({}),
+    **settings: Unpack[Settings],
 ) -> Json:
     """Values over time. `bars`: stacked; `names`: a colour for each series."""
+    source = sql(source, series=True) if isinstance(source, str) else source
     custom: Json = {"lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": False}
     if bars:
         custom = {
             "drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0, "stacking": {"mode": "normal", "group": "A"},
         }  # fmt: skip
-    if len(steps) > 1:
+    if measure.steps:
         custom["thresholdsStyle"] = {"mode": "dashed"}
     options = {
         "legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["mean", "max"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
-    more = {"overrides": colors(names or {}), "custom": custom, **more}
-    return _panel("timeseries", title, description, targets, unit=unit, steps=steps, options=options, **more)
+    return _panel(
+        "timeseries", title, description, source, measure, options, custom=custom, overrides=colors(names), **settings
+    )
 
 
-def table(title: str, description: str, targets: Json | list[Json], columns: Mapping[str, Column], **more: Any) -> Json:
-    """Rows; each column has its unit and looks."""
+def table(
+    title: str,
+    description: str,
+    source: Source,
+    columns: Sequence[Column | str],
+    measure: Measure = COUNT,
+    **settings: Unpack[Settings],
+) -> Json:
+    """Rows; a column that is given by its name alone looks as it does everywhere."""
     options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
-    overrides = [column.override(name) for name, column in columns.items()]
-    more = {"unit": "short", "custom": {"inspect": True, "filterable": True}, "overrides": overrides, **more}
-    return _panel("table", title, description, targets, options=options, **more)
+    custom = {"inspect": True, "filterable": True}
+    looks = [(known(column) if isinstance(column, str) else column).override() for column in columns]
+    return _panel("table", title, description, source, measure, options, custom=custom, overrides=looks, **settings)
 
 
 def barchart(
     title: str,
     description: str,
-    targets: Json | list[Json],
+    source: Source,
+    measure: Measure = COUNT,
     *,
-    unit: str,
-    field: str,
+    by: str,
     stacked: bool = False,
-    **more: Any,
+    overrides: Sequence[Json] = (),
+    **settings: Unpack[Settings],
 ) -> Json:
-    """Bars for the values beside a text column `field`."""
+    """Bars for the values beside a text column `by`."""
     options = {
         "orientation": "horizontal",
-        "xField": field,
+        "xField": by,
         "stacking": "normal" if stacked else "none",
         "showValue": "auto",
         "groupWidth": 0.7,
@@ -117,116 +120,113 @@ def barchart(
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": stacked, "calcs": []},
         "tooltip": {"mode": "multi", "sort": "none"},
     }
-    return _panel("barchart", title, description, targets, unit=unit, options=options, **more)
+    return _panel("barchart", title, description, source, measure, options, overrides=overrides, **settings)
 
 
-def piechart(
-    title: str, description: str, targets: Json | list[Json], *, unit: str, words: Mapping[str, str], **more: Any
-) -> Json:
-    """Shares of a whole: a row each, with a text and a number."""
-    options = {
-        "pieType": "donut",
-        "reduceOptions": {"calcs": [], "fields": "", "values": True},
-        "displayLabels": ["name", "percent"],
-        "legend": {"displayMode": "table", "placement": "right", "showLegend": True, "values": ["value", "percent"]},
-        "tooltip": {"mode": "single", "sort": "none"},
-    }
-    more = {"overrides": colors(words), **more}
-    return _panel("piechart", title, description, targets, unit=unit, options=options, **more)
-
-
-def histogram(title: str, description: str, targets: Json | list[Json], *, unit: str, **more: Any) -> Json:
+def histogram(title: str, description: str, source: Source, measure: Measure, **settings: Unpack[Settings]) -> Json:
     """How values are distributed."""
     legend = {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []}
     options = {"combine": False, "bucketOffset": 0, "legend": legend}
-    return _panel("histogram", title, description, targets, unit=unit, options=options, **more)
+    return _panel("histogram", title, description, source, measure, options, **settings)
 
 
-def heatmap(title: str, description: str, targets: Json | list[Json], *, unit: str, **more: Any) -> Json:
+def heatmap(title: str, description: str, source: Json, **settings: Unpack[Settings]) -> Json:
     """Buckets of a Prometheus histogram over time."""
     options = {
         "calculate": False,
-        "yAxis": {"unit": unit, "axisPlacement": "left"},
+        "yAxis": {"unit": COUNT.unit, "axisPlacement": "left"},
         "color": {"mode": "scheme", "scheme": "Blues", "steps": 64},
         "cellGap": 1,
         "tooltip": {"mode": "single", "yHistogram": False},
         "legend": {"show": True},
     }
-    return _panel("heatmap", title, description, targets, unit=unit, options=options, **more)
+    return _panel("heatmap", title, description, source | {"format": "heatmap"}, COUNT, options, **settings)
 
 
-def traces(title: str, description: str, targets: Json | list[Json], **more: Any) -> Json:
+def traces(title: str, description: str, source: Source, **settings: Unpack[Settings]) -> Json:
     """A trace. Its JSON columns come as text: the only form that all drivers give alike."""
     conversions = [{"targetField": field, "destinationType": "other"} for field in ("tags", "serviceTags", "logs")]
     transformation = {"id": "convertFieldType", "options": {"fields": {}, "conversions": conversions}}
-    more = {"unit": "ms", "transformations": [transformation], **more}
-    return _panel("traces", title, description, targets, options={}, **more)
+    return _panel("traces", title, description, source, Measure("ms"), {}, transformations=[transformation], **settings)
 
 
-def node_graph(title: str, description: str, targets: Json | list[Json], **more: Any) -> Json:
-    """A graph from a query `nodes` and a query `edges`."""
+def node_graph(title: str, description: str, *, nodes: str, edges: str, **settings: Unpack[Settings]) -> Json:
+    """A graph from two statements."""
+    source = [sql(nodes, ref="nodes"), sql(edges, ref="edges")]
     options = {"nodes": {"mainStatUnit": "short"}, "edges": {"mainStatUnit": "short"}}
-    return _panel("nodeGraph", title, description, targets, unit="short", options=options, **more)
+    return _panel("nodeGraph", title, description, source, COUNT, options, **settings)
 
 
-def alert_list(title: str, description: str, *, w: int, h: int) -> Json:
+def alert_list(title: str, description: str) -> Json:
     """What fires now, of all alerting data sources."""
     states = {"firing": True, "pending": True, "error": True, "noData": False, "normal": False}
     options = {
         "viewMode": "list", "groupMode": "default", "groupBy": [], "maxItems": 20, "sortOrder": 3,
         "dashboardAlerts": False, "alertName": "", "alertInstanceLabelFilter": "", "stateFilter": states,
     }  # fmt: skip
-    panel = {"type": "alertlist", "title": title, "description": description, "options": options}
-    return panel | {"gridPos": {"w": w, "h": h}}
+    return {"type": "alertlist", "title": title, "description": description, "options": options}
 
 
-def row(title: str, panels: Sequence[Json] = ()) -> Json:
-    """A heading; with panels it is folded."""
-    panel = {"type": "row", "title": title, "collapsed": bool(panels), "panels": list(panels)}
-    return panel | {"gridPos": {"w": 24, "h": 1}}
+def _number(fields: str = "") -> Json:
+    return {
+        "reduceOptions": {"calcs": ["last"], "fields": fields, "values": False},
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "textMode": "value",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
+    }
 
 
 def _panel(
     kind: str,
     title: str,
     description: str,
-    targets: Json | list[Json],
-    *,
-    unit: str,
+    source: Source,
+    measure: Measure,
     options: Json,
-    w: int,
-    h: int,
-    steps: Steps = NEUTRAL,
-    empty: str = "Nothing in this time range",
+    *,
     overrides: Sequence[Json] = (),
     custom: Json | None = None,
-    links: Sequence[Json] = (),
-    data_links: Sequence[Json] = (),
+    words: Mapping[str, str] | None = None,
     transformations: Sequence[Json] = (),
-    decimals: int | None = None,
-    **top: Any,
+    **settings: Unpack[Settings],
 ) -> Json:
-    """What all kinds have; `empty` is shown where there are no values."""
-    targets = targets if isinstance(targets, list) else [targets]
-    defaults: Json = {"unit": unit, "noValue": empty, "thresholds": thresholds(steps), "custom": custom or {}}
-    defaults["color"] = {"mode": "thresholds" if kind in {"stat", "table"} else "palette-classic"}
-    if unit == "percentunit":
-        defaults |= {"min": 0}
-    if decimals is not None:
-        defaults["decimals"] = decimals
-    if data_links:
-        defaults["links"] = list(data_links)
+    """What all kinds with data have."""
+    source = sql(source) if isinstance(source, str) else source
+    targets = source if isinstance(source, list) else [source]
+    defaults = _defaults(kind, measure, custom or {}, settings) | ({"mappings": mappings(words)} if words else {})
     return {
         "type": kind,
         "title": title,
         "description": description,
-        "gridPos": {"w": w, "h": h},
+        "gridPos": {},
         "datasource": targets[0]["datasource"],
         "targets": targets,
         "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
         "options": options,
-        "links": list(links),
+        "links": [settings["link"]] if "link" in settings else [],
         "transformations": list(transformations),
         "pluginVersion": _PLUGIN_VERSION,
-        **top,
+        **({"timeFrom": settings["time_from"]} if "time_from" in settings else {}),
     }
+
+
+def _defaults(kind: str, measure: Measure, custom: Json, settings: Settings) -> Json:
+    defaults: Json = {
+        "unit": measure.unit,
+        "noValue": settings.get("empty", "Nothing in this time range"),
+        "thresholds": measure.thresholds(),
+        "custom": custom,
+        "color": {"mode": "thresholds" if kind in {"stat", "table"} else "palette-classic"},
+    }
+    if measure.unit == "percentunit":
+        defaults["min"] = 0
+    if "decimals" in settings:
+        defaults["decimals"] = settings["decimals"]
+    if "data_link" in settings:
+        defaults["links"] = [settings["data_link"]]
+    return defaults

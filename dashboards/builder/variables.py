@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards.builder.fields import Json
-from dashboards.builder.panels import POSTGRES, PROMETHEUS
+from dashboards.builder.queries import POSTGRES, PROMETHEUS
 
 # "All" is put into SQL as it stands, whatever the format of the reference: hence the quotes.
 _ALL_IN_SQL = "'__all__'"
@@ -13,21 +13,14 @@ _ON_TIME_CHANGE = 2
 _HIDDEN = 2
 
 
-def data_source(kind: str, title: str, uid: str) -> Json:
-    """A choice among the data sources of a kind."""
-    return _variable("datasource", f"{kind}_datasource", f"{kind.capitalize()} data source", kind) | {
-        "current": {"text": title, "value": uid}, "regex": "", "refresh": 1, "multi": False, "includeAll": False,
-    }  # fmt: skip
-
-
 def postgres() -> Json:
     """Where the SQL goes."""
-    return data_source("postgres", "AgentTrace PostgreSQL", "agenttrace-postgres")
+    return _data_source("postgres", "AgentTrace PostgreSQL")
 
 
 def prometheus() -> Json:
     """Where the PromQL goes."""
-    return data_source("prometheus", "AgentTrace Prometheus", "agenttrace-prometheus")
+    return _data_source("prometheus", "AgentTrace Prometheus")
 
 
 def project(statement: str) -> Json:
@@ -39,13 +32,12 @@ def project(statement: str) -> Json:
 
 def many(name: str, label: str, statement: str) -> Json:
     """Any number of values that SQL finds, or all."""
-    current = {"text": ["All"], "value": ["$__all"]}
-    return _query(name, label, statement) | {
-        "multi": True,
-        "includeAll": True,
-        "allValue": _ALL_IN_SQL,
-        "current": current,
-    }
+    return _query(name, label, statement) | _many(_ALL_IN_SQL)
+
+
+def one(name: str, label: str, statement: str) -> Json:
+    """One of the values that SQL finds, at first none."""
+    return _query(name, label, statement) | {"multi": False, "includeAll": False, "allValue": None, "current": {}}
 
 
 def derived(name: str, statement: str) -> Json:
@@ -55,13 +47,7 @@ def derived(name: str, statement: str) -> Json:
 
 def many_of(name: str, label: str, values: Sequence[str]) -> Json:
     """Any number of these values, or all."""
-    current = {"text": ["All"], "value": ["$__all"]}
-    return _custom(name, label, values) | {
-        "multi": True,
-        "includeAll": True,
-        "allValue": _ALL_IN_SQL,
-        "current": current,
-    }
+    return _custom(name, label, values) | _many(_ALL_IN_SQL)
 
 
 def one_of(name: str, label: str, values: Sequence[str]) -> Json:
@@ -83,9 +69,15 @@ def labels(*, hidden: bool = False) -> list[Json]:
     return [variable | {"hide": _HIDDEN if hidden else 0} for variable in (job, instance)]
 
 
+def _data_source(kind: str, title: str) -> Json:
+    current = {"text": title, "value": f"agenttrace-{kind}"}
+    return _variable("datasource", f"{kind}_datasource", f"{kind.capitalize()} data source", kind) | {
+        "current": current, "regex": "", "refresh": 1, "multi": False, "includeAll": False,
+    }  # fmt: skip
+
+
 def _label_values(name: str, label: str, query: str) -> Json:
-    more = {"datasource": PROMETHEUS, "definition": query, "refresh": _ON_TIME_CHANGE, "sort": 1, "regex": ""}
-    return _variable("query", name, label, query) | _many(".+") | more
+    return _variable("query", name, label, query) | _many(".+") | _answered_by(PROMETHEUS, query)
 
 
 def _many(every: str) -> Json:
@@ -95,8 +87,11 @@ def _many(every: str) -> Json:
 
 
 def _query(name: str, label: str, statement: str) -> Json:
-    more = {"datasource": POSTGRES, "definition": statement, "refresh": _ON_TIME_CHANGE, "sort": 1, "regex": ""}
-    return _variable("query", name, label, statement) | more
+    return _variable("query", name, label, statement) | _answered_by(POSTGRES, statement)
+
+
+def _answered_by(source: Json, query: str) -> Json:
+    return {"datasource": source, "definition": query, "refresh": _ON_TIME_CHANGE, "sort": 1, "regex": ""}
 
 
 def _custom(name: str, label: str, values: Sequence[str]) -> Json:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from dashboards.builder.boards import cost, data, failures, overview, run, runs, service
+from dashboards.builder.fields import Json
 
-BOARDS: tuple[Callable[[], dict[str, Any]], ...] = (
+BOARDS: tuple[Callable[[], Json], ...] = (
     overview.build,
     runs.build,
     run.build,
