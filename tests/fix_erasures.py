@@ -5,8 +5,6 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-import psycopg
-
 from agenttrace_server.embedded.binaries import find_binaries
 from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.records import Outcome
@@ -45,15 +43,6 @@ def send(url: str, *messages: Any) -> list[Outcome]:
 
 def verdicts(outcome: Outcome) -> list[str]:
     return [verdict.outcome for kind in (outcome.runs, outcome.steps, outcome.failures) for verdict in kind]
-
-
-def counts(connection: psycopg.Connection) -> tuple[int, ...]:
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM agent_runs), (SELECT count(*) FROM agent_steps), "
-        "(SELECT count(*) FROM agent_failures)"
-    ).fetchone()
-    assert row
-    return row
 
 
 def dump(url: str) -> str:

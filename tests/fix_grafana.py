@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -38,12 +39,12 @@ class GrafanaDatabases:
         url = make_conninfo(self.urls[name], user="agenttrace_grafana", password=PASSWORD)
         return psycopg.connect(url, autocommit=True, prepare_threshold=None)
 
-    def failed_run(self) -> str:
-        """The id of the newest run of the sample data that failed."""
+    def failed_run(self) -> tuple[str, datetime]:
+        """The newest run of the sample data that failed, and when it began."""
         with self.connect("seeded") as connection:
             row = connection.execute(
-                "SELECT run_id::text FROM grafana.v_runs WHERE status = 'FAILURE' AND failure_count > 0 "
+                "SELECT run_id::text, start_time FROM grafana.v_runs WHERE status = 'FAILURE' AND failure_count > 0 "
                 "ORDER BY start_time DESC LIMIT 1"
             ).fetchone()
         assert row
-        return str(row[0])
+        return row

@@ -88,6 +88,16 @@ def assert_counters_equal_a_recount(connection: psycopg.Connection) -> None:
         assert counters == recounted, run_id
 
 
+def counts(connection: psycopg.Connection) -> tuple[int, ...]:
+    """How many runs, steps and failures are stored."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM agent_runs), (SELECT count(*) FROM agent_steps), "
+        "(SELECT count(*) FROM agent_failures)"
+    ).fetchone()
+    assert row
+    return row
+
+
 def empty(connection: psycopg.Connection) -> None:
     """Delete what a property test's example has stored.
 

@@ -7,8 +7,8 @@ import logging
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,12 +66,17 @@ class Certificates:
         self._fresh: grpc.ServerCertificateConfiguration | None = None
         self._expiry.set(self._material.expire_seconds)
         self._warned_on = 0
+        self._contexts: list[ssl.SSLContext] = []
         # They follow the files while `watching`. Kept: gRPC's core holds no reference of its own.
         self.credentials = grpc.dynamic_ssl_server_credentials(
             self._material.configuration,
             self._take_fresh,  # type: ignore[arg-type]  # its types leave out the None that it documents
             require_client_authentication=bool(files.client_ca),
         )
+
+    def follow(self, context: ssl.SSLContext) -> None:
+        """Let the handshakes of a context, which has the files, have them as they change while `watching`."""
+        self._contexts.append(context)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -102,6 +107,8 @@ class Certificates:
         self._seen = signature
         try:
             self._material = _load(self._files)
+            for context in self._contexts:
+                _fill(context, self._files)
         except Unusable as error:
             _log.warning("tls_files_unusable", extra={"cause": str(error)})
             return
@@ -132,28 +139,40 @@ def certificates(config: Config, metrics: Metrics) -> Certificates | None:
 def _load(files: Files) -> _Material:
     """Read the files, or raise Unusable: gRPC itself would take them and fail every handshake."""
     before = files.signature()
-    try:
+    with _unusable():
         certificate, key = Path(files.certificate).read_bytes(), Path(files.key).read_bytes()
         client_ca = Path(files.client_ca).read_bytes() if files.client_ca else None
         _check(files)
         expire_seconds = min(map(_expiry, _CERTIFICATE.findall(certificate)))
-    except ssl.SSLError:
-        raise Unusable("a file is no PEM, or the key is not the certificate's") from None
-    except (OSError, ValueError):
-        raise Unusable("a file can not be read") from None
     if files.signature() != before:
         raise Unusable("a file changes while it is read")
     configuration = grpc.ssl_server_certificate_configuration([(key, certificate)], root_certificates=client_ca)
     return _Material(configuration, expire_seconds)
 
 
+@contextmanager
+def _unusable() -> Iterator[None]:
+    """Raise Unusable for what goes wrong with the files."""
+    try:
+        yield
+    except ssl.SSLError:
+        raise Unusable("a file is no PEM, or the key is not the certificate's") from None
+    except (OSError, ValueError):
+        raise Unusable("a file can not be read") from None
+
+
 def _check(files: Files) -> None:
     """Let OpenSSL judge: are they PEM, and do certificate and key belong together?"""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # A password, so that a key that needs one is refused; without it OpenSSL asks at the terminal.
-    context.load_cert_chain(files.certificate, files.key, password="")
+    _fill(context, files)
     if files.client_ca:
         context.load_verify_locations(files.client_ca)
+
+
+def _fill(context: ssl.SSLContext, files: Files) -> None:
+    with _unusable():
+        # A password, so that a key that needs one is refused; without it OpenSSL asks at the terminal.
+        context.load_cert_chain(files.certificate, files.key, password="")
 
 
 def _expiry(certificate: bytes) -> int:

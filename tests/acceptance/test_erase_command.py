@@ -17,10 +17,10 @@ import pytest
 from agenttrace.v1 import ingest_service_pb2 as ingest_pb
 from agenttrace.v1 import ingest_service_pb2_grpc
 from agenttrace.v1 import query_service_pb2 as pb
-from fix_erasures import SESSION, counts, whole_run
+from fix_erasures import SESSION, whole_run
 from fix_product import COMMAND, FREE_PORTS, clean_environment, run_server, up
 from fix_server import Services, config_for, running
-from fix_store import ERASURE_KEY
+from fix_store import ERASURE_KEY, counts
 from items import batch, ended, new_id, step
 
 ERASED = ingest_pb.REJECTION_REASON_ERASED

@@ -6,6 +6,7 @@ import json
 import queue
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from agenttrace_server import tls
 from agenttrace_server.errors import StartupError
 from certificates import Authority, served_at
 from faults.processes import wait_until
+from fix_console import serving
 from fix_product import COMMAND, clean_environment, up
 from fix_server import Services, config_for, running
 from items import batch, ended, new_id, step, upload
@@ -183,6 +185,22 @@ def test_a_new_certificate_is_served_while_an_upload_goes_on(
         assert record_batch(services.ingest_address).counts.runs.accepted == 1
 
     assert response.acknowledged_message_count == response.counts.steps.accepted == 2
+
+
+def test_the_console_serves_a_new_certificate_too(database_url: str, authority: Authority, files: Files) -> None:
+    free = {"console_address": "127.0.0.1:0", "console_metrics_port": 0}
+    with serving(config_for(database_url, **free, **files)) as endpoints:
+        address = endpoints.address.removeprefix("https://")
+        before = served_at(address)
+        replace(authority, files)
+        after = Path(files["tls_certificate_file"]).read_text()
+        wait_until(partial(serves, address, after), "the new certificate is served")
+        trust = ssl.create_default_context(cafile=authority.file)
+        with urllib.request.urlopen(f"{endpoints.address}/livez", context=trust) as answer:
+            status = answer.status
+
+    assert after != before
+    assert status == 200
 
 
 def serves(address: str, certificate: str) -> bool:

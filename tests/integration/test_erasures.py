@@ -18,10 +18,10 @@ from agenttrace_server.errors import StartupError, StoreUnavailable
 from agenttrace_server.records import Outcome
 from agenttrace_server.store import audit, erasures
 from agenttrace_server.store.ingest import IngestStore
-from fix_erasures import SESSION, USER, counted, counts, dump, erase, send, verdicts, whole_run
+from fix_erasures import SESSION, USER, counted, dump, erase, send, verdicts, whole_run
 from fix_maintain import TODAY, create_partitions, maintain_once, make_older
 from fix_rollups import assert_both_answer_the_same, some_runs, store
-from fix_store import ERASURE_KEY, assert_counters_equal_a_recount, empty, record, stored, with_store
+from fix_store import ERASURE_KEY, assert_counters_equal_a_recount, counts, empty, record, stored, with_store
 from items import ended, new_id, run, upload
 
 OTHER_KEY = "another erasure key, also long enough"

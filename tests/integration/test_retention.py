@@ -27,7 +27,7 @@ from fix_maintain import (
     partitions,
     with_stores,
 )
-from fix_store import assert_counters_equal_a_recount, record, with_store
+from fix_store import assert_counters_equal_a_recount, counts, record, with_store
 from items import ended, failure, new_id, run, step, upload
 
 EXPIRED = RETENTION_DAYS + 2
@@ -45,15 +45,6 @@ def old_run(url: str, connection: psycopg.Connection, days_ago: int) -> str:
     store_run(url, run_id)
     make_older(connection, run_id, days_ago)
     return run_id
-
-
-def counts(connection: psycopg.Connection) -> tuple[int, ...]:
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM agent_runs), (SELECT count(*) FROM agent_steps), "
-        "(SELECT count(*) FROM agent_failures)"
-    ).fetchone()
-    assert row
-    return row
 
 
 def names_of(*days_ago: int) -> list[str]:

@@ -61,13 +61,14 @@ def _ask_for_death_signal() -> None:
 def watch(owner: int, program: int) -> None:
     """Interrupt `program`, our parent, once `owner` has ended: for kernels without a death signal."""
     while os.getppid() == program:
-        if not _alive(owner):
+        if not alive(owner):
             os.kill(program, signal.SIGINT)
             return
         time.sleep(0.5)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
     try:
         os.kill(pid, 0)
     except OSError as exc:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from agenttrace_server.embedded.errors import FolderInUseError
+from agenttrace_server.embedded.launcher import alive
 
 # A server whose owner was killed is told so by the kernel; it needs a moment to say that it is stopping,
 # and then as long as its last checkpoint takes.
@@ -49,7 +48,7 @@ def claim(pgdata: Path) -> None:
         time.sleep(0.05)
     # The pid of a dead process stays: by it the server finds out whether sessions of its predecessor linger.
     # But a torn file, or a number that some other process has now, would make it refuse for ever.
-    if found is None or _alive(found.pid):
+    if found is None or alive(found.pid):
         _path(pgdata).unlink(missing_ok=True)
 
 
@@ -65,17 +64,9 @@ def _path(pgdata: Path) -> Path:
 
 
 def _serves(pid: int, pgdata: Path) -> bool:
-    if not _alive(pid) or sys.platform != "linux":
-        return _alive(pid)
+    if not alive(pid) or sys.platform != "linux":
+        return alive(pid)
     try:
         return Path(f"/proc/{pid}/cwd").samefile(pgdata)
     except OSError:  # another account's process, or one that has just ended: no server on data of ours
         return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError as exc:
-        return exc.errno == errno.EPERM  # it is there, and another user's
-    return True

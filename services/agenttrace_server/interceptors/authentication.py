@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from agenttrace_server.authenticator import NOBODY, Authenticator, Caller
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler, wrap_messages
+from agenttrace_server.interceptors.handlers import Context, Handler, HandlerInterceptor, wrap_handler, wrap_messages
 
 # What says nothing about anybody's runs; everything else needs a scope.
 _OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")
@@ -20,21 +19,19 @@ _SCOPES = {"/agenttrace.v1.IngestService/": "ingest", "/agenttrace.v1.QueryServi
 _SCOPE_OF_OTHERS = "admin"
 
 
-class Authentication(grpc.aio.ServerInterceptor):
+class Authentication(HandlerInterceptor):
     """Refuses calls without a key that counts and has the scope; a stream is asked again as it goes on."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or method.startswith(_OPEN):
-            return handler  # type: ignore[no-any-return]
+    def wrapped(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        """Return the handler behind its admission."""
+        method = details.method
+        if method.startswith(_OPEN):
+            return handler
         scope = next((s for service, s in _SCOPES.items() if method.startswith(service)), _SCOPE_OF_OTHERS)
-        admission = _Admission(self._authenticator, _key(handler_call_details), scope)
+        admission = _Admission(self._authenticator, _key(details), scope)
         return wrap_handler(wrap_messages(handler, admission.renewal), partial(_admitted, admission))
 
 

@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from agenttrace_server import errors
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Handler, HandlerInterceptor, wrap_handler
 
 DOMAIN = "agenttrace"
 STATUS_OF: dict[type[errors.ServiceError], grpc.StatusCode] = {
@@ -39,14 +39,12 @@ STATUS_OF: dict[type[errors.ServiceError], grpc.StatusCode] = {
 _log = logging.getLogger(__name__)
 
 
-class ErrorStatus(grpc.aio.ServerInterceptor):
+class ErrorStatus(HandlerInterceptor):
     """Ends calls with the status of the error they raised; anything but a ServiceError is INTERNAL."""
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        return wrap_handler(handler, _error_status) if handler else handler
+    def wrapped(self, handler: Handler, _: grpc.HandlerCallDetails) -> Handler:
+        """Return the handler with its errors as statuses."""
+        return wrap_handler(handler, _error_status)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,32 @@ Around = Callable[[Any, Context], AbstractAsyncContextManager[None]]
 # Asked before each message of a stream; returns what to await first, None where there is nothing.
 Guard = Callable[[], Awaitable[None] | None]
 Continuation = Callable[[grpc.HandlerCallDetails], Any]
+_OWN_SERVICES = "/agenttrace.v1."
+
+
+class HandlerInterceptor(grpc.aio.ServerInterceptor, ABC):
+    """Puts something around the handler of every call that has one; gRPC itself refuses what has none."""
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        return self.wrapped(handler, handler_call_details) if handler else handler
+
+    @abstractmethod
+    def wrapped(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        """Return what takes the handler's place."""
+
+
+class OwnHandlerInterceptor(HandlerInterceptor):
+    """Puts something around the handlers of our services; those of health checks and reflection stay as they are."""
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler:
+        if handler_call_details.method.startswith(_OWN_SERVICES):
+            return await super().intercept_service(continuation, handler_call_details)
+        return await continuation(handler_call_details)  # type: ignore[no-any-return]
 
 
 def wrap_handler(handler: Handler, around: Around) -> Handler:

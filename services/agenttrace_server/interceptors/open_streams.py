@@ -8,19 +8,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from agenttrace_server.errors import RateLimited
 from agenttrace_server.interceptors.authentication import caller_of
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Handler, OwnHandlerInterceptor, wrap_handler
 from agenttrace_server.metrics import Metrics
 
-_SERVICES = "/agenttrace.v1."
 # When one of the others ends is not known.
 _RETRY_SECONDS = 1.0
 
 
-class OpenStreams(grpc.aio.ServerInterceptor):
+class OpenStreams(OwnHandlerInterceptor):
     """Refuses a stream of a key that has `most` of them open; 0: no limit. Runs within Authentication."""
 
     def __init__(self, most: int, metrics: Metrics) -> None:
@@ -28,12 +26,8 @@ class OpenStreams(grpc.aio.ServerInterceptor):
         self._refused = metrics.rate_limited.labels("streams")
         self._open: Counter[str] = Counter()
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(_SERVICES):
-            return handler  # type: ignore[no-any-return]
+    def wrapped(self, handler: Handler, _: grpc.HandlerCallDetails) -> Handler:
+        """Return the handler of a stream with its counting, any other as it is."""
         is_stream = handler.request_streaming or handler.response_streaming
         return wrap_handler(handler, self._counted) if is_stream and self._most else handler
 

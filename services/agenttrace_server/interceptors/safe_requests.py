@@ -11,16 +11,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
-import grpc.aio
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from agenttrace_server.errors import MalformedRequest
-from agenttrace_server.interceptors.handlers import Context, Continuation, Handler, wrap_handler
+from agenttrace_server.interceptors.handlers import Context, Handler, OwnHandlerInterceptor, wrap_handler
 
 FromString = Callable[[bytes], Message]
-_SERVICES = "/agenttrace.v1."
 
 
 class Request(NamedTuple):
@@ -63,25 +61,22 @@ async def _refuse_malformed(request: Any, _: Context) -> AsyncIterator[None]:
     yield
 
 
-class SafeRequests(grpc.aio.ServerInterceptor):
+class SafeRequests(OwnHandlerInterceptor):
     """Makes requests Received, or with `unwrap` the message itself; then a damaged one ends its call."""
 
     def __init__(self, *, unwrap: bool) -> None:
         self._unwrap = unwrap
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(_SERVICES):
-            return handler  # type: ignore[no-any-return]
-        parse = handler.request_deserializer
+    def wrapped(self, handler: Handler, _: grpc.HandlerCallDetails) -> Handler:
+        """Return a handler of what a request's bytes became."""
+        parse: Any = handler.request_deserializer
         if self._unwrap:
             handler = wrap_handler(handler, _refuse_malformed)
             deserialize = _unwrapped(parse)
         else:
             deserialize = partial(Received, parse)
-        return handler._replace(request_deserializer=deserialize)  # type: ignore[no-any-return]
+        # grpc's handlers are named tuples, which their types do not say.
+        return handler._replace(request_deserializer=deserialize)  # type: ignore[attr-defined, no-any-return]
 
 
 def _unwrapped(from_string: FromString) -> Callable[[bytes], Any]:

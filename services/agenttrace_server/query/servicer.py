@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc.aio
 
 from agenttrace.v1 import query_service_pb2, query_service_pb2_grpc
 from agenttrace_server.query import convert, convert_stats
 from agenttrace_server.query.follow import Follower
-from agenttrace_server.query.page_token import PageTokens
-from agenttrace_server.query.paging import pages
+from agenttrace_server.query.page_token import PageTokens, PositionT
+from agenttrace_server.query.paging import RowT, pages
 from agenttrace_server.query.resume_token import ResumeTokens
-from agenttrace_server.read_records import FailurePosition, RunPosition, StepPosition
+from agenttrace_server.read_records import FailurePosition, Page, RunPosition, StepPosition
 from agenttrace_server.store.catalogue import CatalogueStore
 from agenttrace_server.store.failures import FailureStore
 from agenttrace_server.store.run_details import RunDetailStore
@@ -26,6 +26,9 @@ from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
 Context = grpc.aio.ServicerContext[Any, Any]
+_SelectionT = TypeVar("_SelectionT")
+_Pages = AsyncIterator[Page[RowT, PositionT]]
+_PageTokenOf = Callable[[tuple[Any, ...] | None], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +75,24 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
     ) -> AsyncIterator[query_service_pb2.ListRunsResponse]:
         """Yield runs, newest first."""
         run_filter, paging = convert.list_runs(request)
-        project_id = self._project_of(context)
-        listing = paging.listing(project_id)
-        after = self._page_tokens.decode(listing, paging.token, RunPosition)
-        fetch = partial(self._stores.runs.page, project_id, run_filter)
-        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+        async with self._listing(context, paging, RunPosition, self._stores.runs.page, run_filter) as (
+            listed,
+            token_of,
+        ):
             async for page in listed:
-                yield convert.list_runs_response(page.rows, self._page_tokens.encode(listing, page.next))
+                yield convert.list_runs_response(page.rows, token_of(page.next))
 
     async def ListSteps(
         self, request: query_service_pb2.ListStepsRequest, context: Context
     ) -> AsyncIterator[query_service_pb2.ListStepsResponse]:
         """Yield steps: of one run in their order, or run by run."""
         selected, paging = convert.list_steps(request)
-        project_id = self._project_of(context)
-        listing = paging.listing(project_id)
-        after = self._page_tokens.decode(listing, paging.token, StepPosition)
-        fetch = partial(self._stores.steps.page, project_id, selected)
-        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+        async with self._listing(context, paging, StepPosition, self._stores.steps.page, selected) as (
+            listed,
+            token_of,
+        ):
             async for page in listed:
-                for response in convert.list_steps_responses(page, partial(self._page_tokens.encode, listing)):
+                for response in convert.list_steps_responses(page, token_of):
                     yield response
 
     async def ListFailures(
@@ -99,13 +100,10 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
     ) -> AsyncIterator[query_service_pb2.ListFailuresResponse]:
         """Yield failures, latest first."""
         selected, paging = convert.list_failures(request)
-        project_id = self._project_of(context)
-        listing = paging.listing(project_id)
-        after = self._page_tokens.decode(listing, paging.token, FailurePosition)
-        fetch = partial(self._stores.failures.page, project_id, selected)
-        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+        page_of = self._stores.failures.page
+        async with self._listing(context, paging, FailurePosition, page_of, selected) as (listed, token_of):
             async for page in listed:
-                yield convert.list_failures_response(page.rows, self._page_tokens.encode(listing, page.next))
+                yield convert.list_failures_response(page.rows, token_of(page.next))
 
     async def GetStats(
         self, request: query_service_pb2.GetStatsRequest, context: Context
@@ -130,3 +128,20 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
     ) -> query_service_pb2.ListFailureCodesResponse:
         """Return the catalogue."""
         return convert.list_failure_codes_response(await self._stores.catalogue.entries())
+
+    @asynccontextmanager
+    async def _listing(
+        self,
+        context: Context,
+        paging: convert.Paging,
+        position: Callable[..., PositionT],
+        page_of: Callable[[int, _SelectionT, PositionT | None, int], Coroutine[Any, Any, Page[RowT, PositionT]]],
+        selection: _SelectionT,
+    ) -> AsyncIterator[tuple[_Pages[RowT, PositionT], _PageTokenOf]]:
+        """The pages of what a store lists for a call, and what makes the token of a position in it."""
+        project_id = self._project_of(context)
+        listing = paging.listing(project_id)
+        after = self._page_tokens.decode(listing, paging.token, position)
+        fetch = partial(page_of, project_id, selection)
+        async with aclosing(pages(fetch, after, size=paging.size, limit=paging.limit)) as listed:
+            yield listed, partial(self._page_tokens.encode, listing)

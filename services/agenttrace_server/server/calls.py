@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
@@ -26,11 +27,45 @@ from agenttrace_server.interceptors.rpc_metrics import RpcMetrics
 from agenttrace_server.interceptors.safe_requests import SafeRequests
 from agenttrace_server.listening import keys_required, with_port
 from agenttrace_server.metrics import Metrics
+from agenttrace_server.server.endpoints import Endpoints, serve_metrics
 from agenttrace_server.store.keys import KeyStore
 from agenttrace_server.store.pool import Database
 
 
-def authentication_at(config: Config, address: str, database: Database, own: Metrics) -> Authentication:
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What calls go to.
+
+    Attributes:
+        name: What its settings begin with, such as "ingest".
+        descriptor: Its part of the contract.
+        add: Adds its servicer to a server.
+        safe_requests: How its servicer takes requests.
+        end_streams: Asks its open streams to end with their answers.
+    """
+
+    name: str
+    descriptor: ServiceDescriptor
+    add: Callable[[grpc.aio.Server], None]
+    safe_requests: SafeRequests
+    end_streams: Callable[[], None]
+
+
+async def serve_calls(
+    stack: AsyncExitStack, config: Config, own: Metrics, database: Database, service: Service
+) -> Endpoints:
+    """Serve calls and metrics until the stack ends, which drains the service first; return where."""
+    asked: str = getattr(config, f"{service.name}_address")
+    health = Health(database, own, service.descriptor.full_name)
+    server = _server(config, own, health, _authentication(config, asked, database, own), service)
+    metrics_url = serve_metrics(stack, own, config.metrics_host, getattr(config, f"{service.name}_metrics_port"))
+    address = await _listen(stack, server, config, own, asked, service.name)
+    await stack.enter_async_context(health.watching())
+    stack.push_async_callback(_drain, health, service.end_streams, server, config.drain_seconds)
+    return Endpoints(address, metrics_url)
+
+
+def _authentication(config: Config, address: str, database: Database, own: Metrics) -> Authentication:
     """What lets calls in at an address."""
     key_required = keys_required(config, address)
     if key_required and not config.key_pepper:
@@ -39,15 +74,10 @@ def authentication_at(config: Config, address: str, database: Database, own: Met
     return Authentication(Authenticator(KeyStore(database).find, peppers, own, key_required=key_required))
 
 
-def grpc_server(
-    own: Metrics,
-    config: Config,
-    health: Health,
-    service: ServiceDescriptor,
-    authentication: Authentication,
-    safe_requests: SafeRequests,
+def _server(
+    config: Config, own: Metrics, health: Health, authentication: Authentication, service: Service
 ) -> grpc.aio.Server:
-    """A server with everything around the service itself; interceptors from the outermost on."""
+    """A server with everything around the service; interceptors from the outermost on."""
     server = grpc.aio.server(
         interceptors=[
             AccessLog(),
@@ -55,20 +85,22 @@ def grpc_server(
             ErrorStatus(),
             authentication,
             OpenStreams(config.rate_limit_streams, own),
-            safe_requests,
+            service.safe_requests,
         ],
         options=options_of(config),
     )
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    for method in service.methods:
-        own.calls.expect(kind(method.client_streaming, method.server_streaming), service.full_name, method.name)
+    service.add(server)
+    full_name = service.descriptor.full_name
+    for method in service.descriptor.methods:
+        own.calls.expect(kind(method.client_streaming, method.server_streaming), full_name, method.name)
     if config.reflection:
-        names = (service.full_name, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        names = (full_name, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
     return server
 
 
-async def listen(
+async def _listen(
     stack: AsyncExitStack, server: grpc.aio.Server, config: Config, own: Metrics, address: str, name: str
 ) -> str:
     """Start the server; return its address with the real port."""
@@ -79,7 +111,9 @@ async def listen(
         else:
             port = server.add_insecure_port(address)
     except RuntimeError:
-        raise StartupError(f"can not listen on {address}: stop what does, or set {PREFIX}{name}_ADDRESS") from None
+        raise StartupError(
+            f"can not listen on {address}: stop what does, or set {PREFIX}{name.upper()}_ADDRESS"
+        ) from None
     if certificates:
         await stack.enter_async_context(certificates.watching())
     stack.push_async_callback(server.stop, None)
@@ -87,7 +121,7 @@ async def listen(
     return with_port(address, port)
 
 
-async def drain(health: Health, end_streams: Callable[[], None], server: grpc.aio.Server, grace: float) -> None:
+async def _drain(health: Health, end_streams: Callable[[], None], server: grpc.aio.Server, grace: float) -> None:
     """Say so, let open calls end with their answers, then stop."""
     await health.drain()
     end_streams()

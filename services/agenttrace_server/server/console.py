@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 
+from agenttrace_server import tls
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.console.app import create_app
 from agenttrace_server.console.pages import environment
@@ -40,7 +41,7 @@ async def console_service(config: Config) -> AsyncIterator[Endpoints]:
         stack.push_async_callback(console.readers.close)
         listener = stack.enter_context(_listen(config.console_address))
         metrics_url = serve_metrics(stack, own, config.metrics_host, config.console_metrics_port)
-        server = _Server(_loaded(_uvicorn_config(config, console, own)))
+        server = _Server(await _uvicorn_config(stack, config, console, own))
         serving = asyncio.create_task(server.serve([listener]))
         stack.push_async_callback(_drain, server, serving, console)
         await server.serves.wait()
@@ -98,8 +99,9 @@ def _hosts(config: Config) -> frozenset[str]:
     return _LOCAL_NAMES | {split(config.console_address)[0].lower()} | ({own} if own else set())
 
 
-def _uvicorn_config(config: Config, console: Console, own: Metrics) -> uvicorn.Config:
-    return uvicorn.Config(
+async def _uvicorn_config(stack: AsyncExitStack, config: Config, console: Console, own: Metrics) -> uvicorn.Config:
+    certificates = tls.certificates(config, own)
+    told = uvicorn.Config(
         create_app(console, ConsoleMetrics(own).observe),
         log_config=None,
         log_level="warning",
@@ -111,13 +113,10 @@ def _uvicorn_config(config: Config, console: Console, own: Metrics) -> uvicorn.C
         ssl_certfile=config.tls_certificate_file or None,
         ssl_keyfile=config.tls_key_file or None,
     )
-
-
-def _loaded(told: uvicorn.Config) -> uvicorn.Config:
-    try:
-        told.load()
-    except OSError as error:  # no such file, or nothing that is a certificate
-        raise StartupError(f"the console can not use the TLS certificate and its key: {error.strerror}") from None
+    told.load()
+    if certificates and told.ssl:
+        certificates.follow(told.ssl)
+        await stack.enter_async_context(certificates.watching())
     return told
 
 

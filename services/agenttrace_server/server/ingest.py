@@ -6,12 +6,12 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from agenttrace.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from agenttrace_server.config import Config
 from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.errors import ServiceError
-from agenttrace_server.health import Health
 from agenttrace_server.ingest.counting import Counting, ProjectNames
 from agenttrace_server.ingest.name_caps import NameCaps
 from agenttrace_server.ingest.registry import Registry
@@ -24,15 +24,14 @@ from agenttrace_server.interceptors.safe_requests import SafeRequests
 from agenttrace_server.listening import refuse_open_address
 from agenttrace_server.metrics import DomainMetrics, IngestMetrics, Metrics
 from agenttrace_server.rate_limits import Rates
-from agenttrace_server.server.calls import authentication_at, drain, grpc_server, listen
+from agenttrace_server.server.calls import Service, serve_calls
 from agenttrace_server.server.databases import open_database, open_writing_database
-from agenttrace_server.server.endpoints import Endpoints, serve_metrics
+from agenttrace_server.server.endpoints import Endpoints
 from agenttrace_server.store.agents import AgentStore
 from agenttrace_server.store.ingest import IngestStore
 from agenttrace_server.store.pool import Database
 from agenttrace_server.store.registry import RegistryStore
 
-_SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"]
 # A writer that has its answer waits at most so long for the thread that converts messages.
 _SWITCH_SECONDS = 0.002
 _log = logging.getLogger(__name__)
@@ -57,15 +56,14 @@ async def ingest_service(config: Config) -> AsyncIterator[Endpoints]:
         servicer = IngestServicer(
             writer, counted, sender_of=_sender_of(config, database, own), retention=config.retention
         )
-        health = Health(database, own, _SERVICE.full_name)
-        authentication = authentication_at(config, config.ingest_address, database, own)
-        server = grpc_server(own, config, health, _SERVICE, authentication, SafeRequests(unwrap=False))
-        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(servicer, server)
-        metrics_url = serve_metrics(stack, own, config.metrics_host, config.ingest_metrics_port)
-        address = await listen(stack, server, config, own, config.ingest_address, "INGEST")
-        await stack.enter_async_context(health.watching())
-        stack.push_async_callback(drain, health, servicer.drain, server, config.drain_seconds)
-        yield Endpoints(address, metrics_url)
+        service = Service(
+            name="ingest",
+            descriptor=ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"],
+            add=partial(ingest_service_pb2_grpc.add_IngestServiceServicer_to_server, servicer),
+            safe_requests=SafeRequests(unwrap=False),
+            end_streams=servicer.drain,
+        )
+        yield await serve_calls(stack, config, own, database, service)
 
 
 async def _counting(config: Config, agents: AgentStore, own: Metrics, counted: IngestMetrics) -> Counting:

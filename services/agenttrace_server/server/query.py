@@ -7,12 +7,12 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from agenttrace.v1 import query_service_pb2, query_service_pb2_grpc
 from agenttrace_server.background import end_task
 from agenttrace_server.config import Config
 from agenttrace_server.errors import ServiceError
-from agenttrace_server.health import Health
 from agenttrace_server.interceptors.authentication import project_of
 from agenttrace_server.interceptors.safe_requests import SafeRequests
 from agenttrace_server.listening import refuse_open_address
@@ -22,9 +22,9 @@ from agenttrace_server.query.page_token import PageTokens
 from agenttrace_server.query.resume_token import ResumeTokens
 from agenttrace_server.query.servicer import QueryServicer, Stores
 from agenttrace_server.query.watch import WatchHub
-from agenttrace_server.server.calls import authentication_at, drain, grpc_server, listen
+from agenttrace_server.server.calls import Service, serve_calls
 from agenttrace_server.server.databases import open_database
-from agenttrace_server.server.endpoints import Endpoints, serve_metrics
+from agenttrace_server.server.endpoints import Endpoints
 from agenttrace_server.store.catalogue import CatalogueStore
 from agenttrace_server.store.changes import ChangeStore
 from agenttrace_server.store.failures import FailureStore
@@ -36,7 +36,6 @@ from agenttrace_server.store.stats import StatsStore
 from agenttrace_server.store.steps import StepStore
 
 _LAG_SECONDS = 5.0
-_SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"]
 
 
 @asynccontextmanager
@@ -51,15 +50,15 @@ async def query_service(config: Config) -> AsyncIterator[Endpoints]:
         stack.push_async_callback(hub.stop)
         lag = asyncio.create_task(_measure_lag_forever(ReplicationStore(database), ReplicationMetrics(own)))
         stack.push_async_callback(end_task, lag)
-        health = Health(database, own, _SERVICE.full_name)
-        authentication = authentication_at(config, config.query_address, database, own)
-        server = grpc_server(own, config, health, _SERVICE, authentication, SafeRequests(unwrap=True))
-        query_service_pb2_grpc.add_QueryServiceServicer_to_server(_query_servicer(config, database, hub), server)
-        metrics_url = serve_metrics(stack, own, config.metrics_host, config.query_metrics_port)
-        address = await listen(stack, server, config, own, config.query_address, "QUERY")
-        await stack.enter_async_context(health.watching())
-        stack.push_async_callback(drain, health, hub.drain, server, config.drain_seconds)
-        yield Endpoints(address, metrics_url)
+        servicer = _query_servicer(config, database, hub)
+        service = Service(
+            name="query",
+            descriptor=query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
+            add=partial(query_service_pb2_grpc.add_QueryServiceServicer_to_server, servicer),
+            safe_requests=SafeRequests(unwrap=True),
+            end_streams=hub.drain,
+        )
+        yield await serve_calls(stack, config, own, database, service)
 
 
 def _query_servicer(config: Config, database: ReadDatabase, hub: WatchHub) -> QueryServicer:

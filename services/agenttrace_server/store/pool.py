@@ -16,10 +16,6 @@ from agenttrace_server.store import statements
 from agenttrace_server.store.errors import store_errors
 
 _SQL = statements.load("pool.sql")
-# Prepared statements belong to a session, which a transaction pooler does not keep.
-CONNECTION_SETTINGS: Final = {"autocommit": True, "prepare_threshold": None}
-
-
 Took = Callable[[str, float], None]
 
 
@@ -44,7 +40,22 @@ _NOTICING: Final = {
 }
 
 
-def conninfo(url: str, name: str, role: str | None) -> str:
+def pool_settings(url: str, name: str, role: str | None, max_size: int, timeout_seconds: float) -> dict[str, Any]:
+    """Return what every pool is made with; see Database."""
+    return {
+        "conninfo": _conninfo(url, name, role),
+        "open": False,
+        "name": name,
+        "min_size": 1,
+        "max_size": max_size,
+        "timeout": timeout_seconds,
+        "reconnect_timeout": 5,
+        # Prepared statements belong to a session, which a transaction pooler does not keep.
+        "kwargs": {"autocommit": True, "prepare_threshold": None},
+    }
+
+
+def _conninfo(url: str, name: str, role: str | None) -> str:
     """Return how to connect; see Database."""
     told = conninfo_to_dict(url)
     own: dict[str, Any] = {key: value for key, value in _NOTICING.items() if key not in told}
@@ -75,17 +86,10 @@ class Database:
         self._took = took
         self._timeout_ms = str(int(timeout_seconds * 1000))
         self.pool = AsyncConnectionPool(
-            conninfo(url, name, role),
-            open=False,
-            name=name,
-            min_size=1,
-            max_size=max_size,
-            timeout=timeout_seconds,
+            **pool_settings(url, name, role, max_size, timeout_seconds),
             max_waiting=max_waiting,
-            reconnect_timeout=5,
             # What a restart of the database or a firewall has left is found before a caller is given it.
             check=AsyncConnectionPool.check_connection,
-            kwargs=CONNECTION_SETTINGS,
         )
 
     async def open(self, wait_seconds: float) -> None:

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from agenttrace_server.store import statements
 from agenttrace_server.store.errors import store_errors
-from agenttrace_server.store.pool import CONNECTION_SETTINGS, Took, conninfo, timed
+from agenttrace_server.store.pool import Took, pool_settings, timed
 
 _SQL = statements.load("pool.sql")
 _Result = TypeVar("_Result")
@@ -41,16 +41,7 @@ class WriteDatabase:
     ) -> None:
         self._took = took
         self._settings = {"timeout": str(int(timeout_seconds * 1000)), "project_id": ""}
-        self.pool = ConnectionPool(
-            conninfo(url, name, role),
-            open=False,
-            name=name,
-            min_size=1,
-            max_size=max_size,
-            timeout=timeout_seconds,
-            reconnect_timeout=5,
-            kwargs=CONNECTION_SETTINGS,
-        )
+        self.pool = ConnectionPool(**pool_settings(url, name, role, max_size, timeout_seconds))
         self._threads = ThreadPoolExecutor(max_size, thread_name_prefix=name)
         self._busy: set[Connection] = set()
 

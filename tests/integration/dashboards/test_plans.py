@@ -27,7 +27,7 @@ def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 @pytest.mark.parametrize("uid", ["agenttrace-runs", "agenttrace-run"])
 def test_no_table_is_read_from_end_to_end(databases: GrafanaDatabases, uid: str) -> None:
-    run_id = databases.failed_run()
+    run_id, _ = databases.failed_run()
     some = {**BASE, "agent": ["support"], "status": ["FAILURE"], "model": ["none"], "search": "x", "tag": "a=b"}
     scanned = []
     with databases.connect("seeded") as connection:

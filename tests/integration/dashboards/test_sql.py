@@ -40,14 +40,7 @@ TRACE = {
 
 @pytest.fixture(scope="module")
 def run_with_failures(databases: GrafanaDatabases) -> tuple[str, datetime]:
-    """A run of the sample data that failed, and when it began; the newest."""
-    with databases.connect("seeded") as connection:
-        row = connection.execute(
-            "SELECT run_id::text, start_time FROM grafana.v_runs WHERE status = 'FAILURE' AND failure_count > 0 "
-            "ORDER BY start_time DESC LIMIT 1"
-        ).fetchone()
-    assert row
-    return row
+    return databases.failed_run()
 
 
 def values_for(choice: str, run_id: str) -> Values:

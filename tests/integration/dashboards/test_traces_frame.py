@@ -58,7 +58,7 @@ def test_every_version_makes_arrays_of_what_comes_as_text(
 
 def trace_frame(databases: GrafanaDatabases) -> dict[str, Any]:
     """What the data source answers for the trace of a run that failed."""
-    sql = expand(TRACE["targets"][0]["rawSql"], {**BASE, "run_id": databases.failed_run()}, TimeRange())
+    sql = expand(TRACE["targets"][0]["rawSql"], {**BASE, "run_id": databases.failed_run()[0]}, TimeRange())
     with databases.connect("seeded") as connection:
         cursor = connection.execute(sql)  # type: ignore[call-overload]
         rows = cursor.fetchall()

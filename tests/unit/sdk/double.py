@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import agenttrace
 from agenttrace import Exporter
 from agenttrace.exporter import Bounds
 from agenttrace.v1 import failure_pb2, run_pb2, step_pb2
@@ -56,3 +57,13 @@ class Double:
         """The one step of this name."""
         (step,) = [step for step in self.steps if step.name == name]
         return step
+
+
+def record(double: Double, steps: int = 1) -> agenttrace.Tracer:
+    """Record a run; return the tracer, which has not been asked to flush."""
+    tracer = agenttrace.Tracer("support", exporter=double.exporter)
+    with tracer.run() as run:
+        for number in range(steps):
+            with run.step("tool", f"step-{number}"):
+                pass
+    return tracer

@@ -13,16 +13,7 @@ import agenttrace
 from agenttrace.errors import InvalidRequestError, RateLimitedError, ServerError, UnauthenticatedError, UnavailableError
 from agenttrace.v1 import ingest_service_pb2 as ingest
 from agenttrace.v1 import run_pb2
-from unit.sdk.double import Double
-
-
-def record(double, steps=1):
-    tracer = agenttrace.Tracer("support", exporter=double.exporter)
-    with tracer.run() as run:
-        for number in range(steps):
-            with run.step("tool", f"step-{number}"):
-                pass
-    return tracer
+from unit.sdk.double import Double, record
 
 
 def asking_to_wait(seconds):

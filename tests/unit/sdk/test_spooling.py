@@ -10,7 +10,7 @@ import pytest
 import agenttrace
 from agenttrace.errors import InvalidRequestError, UnavailableError
 from agenttrace.exporter import Bounds, Exporter
-from unit.sdk.double import Double
+from unit.sdk.double import Double, record
 
 DOWN = [UnavailableError("down")] * 1000
 
@@ -26,15 +26,6 @@ def spooling(spool, *answers, **bounds):
     double.answers = list(answers)
     double.exporter = Exporter(double, spool_directory=spool, bounds=Bounds(delay_seconds=0.01, **bounds))
     return double
-
-
-def record(double, steps=1):
-    tracer = agenttrace.Tracer("support", exporter=double.exporter)
-    with tracer.run() as run:
-        for number in range(steps):
-            with run.step("tool", f"step-{number}"):
-                pass
-    return tracer
 
 
 def names(double):
