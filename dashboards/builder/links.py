@@ -15,9 +15,9 @@ def link(title: str, url: str) -> Json:
 
 
 def board_link(title: str, uid: str, *, keeping: Sequence[str] = ("project", "agent", "env")) -> Json:
-    """A link to another dashboard that keeps the time range and these variables."""
+    """A link to another dashboard that keeps the time range, these variables and the data source."""
     kept = "".join(f"&${{{name}:queryparam}}" for name in keeping)
-    return link(title, f"/d/{uid}?${{__url_time_range}}{kept}")
+    return link(title, f"/d/{uid}?${{__url_time_range}}{kept}{_SOURCE}")
 
 
 OPEN_RUNS = board_link("Open these runs", "agenttrace-runs")
@@ -42,7 +42,8 @@ RUNS_OF_AGENT = link(
 )
 FAILURES_OF_AGENT = link(
     "Failures of this agent",
-    "/d/agenttrace-failures?var-agent=${__field.labels.agent:percentencode}&${project:queryparam}&${__url_time_range}",
+    "/d/agenttrace-failures?var-agent=${__field.labels.agent:percentencode}"
+    "&${project:queryparam}&${env:queryparam}&${__url_time_range}" + _SOURCE,
 )
 FAILURES_OF_TYPE = link(
     "Failures of this type",

@@ -6,7 +6,7 @@ from dashboards.builder import statements
 from dashboards.builder.boards import shared
 from dashboards.builder.boards.expressions import OF_AGENT, ratio
 from dashboards.builder.columns import AGENT, RUN, Column
-from dashboards.builder.fields import FAILURE_RATE, FAULTS, OUTCOMES, SECONDS, USD, Json, Measure
+from dashboards.builder.fields import FAILURE_RATE, FAULTS, OUTCOMES, SECONDS, USD, Json
 from dashboards.builder.layout import dashboard, heading, line
 from dashboards.builder.links import FAILURES_OF_AGENT, FAILURES_OF_TYPE, OPEN_COST, OPEN_FAILURES, OPEN_RUNS
 from dashboards.builder.panels import alert_list, barchart, table, timeseries, trend
@@ -153,7 +153,6 @@ def _agents() -> Json:
             "cost",
             "last_run",
         ],
-        Measure(steps=FAILURE_RATE.steps),
     )
 
 
