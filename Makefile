@@ -14,6 +14,7 @@ help: ## List the tasks
 setup: .venv/ready ## Make .venv with both packages and every tool of the project
 
 .venv/ready: pyproject.toml clients/python/pyproject.toml $(LOCK)
+	@echo "setup: installing both packages and every tool into .venv; about a minute, once"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .
@@ -30,7 +31,7 @@ demo: setup ## Start everything, record the example agent's runs, say where to l
 up: setup ## Start ingest, query and maintain on an embedded PostgreSQL
 	$(BIN)/agenttrace-server up $(ARGS)
 
-seed: setup ## Load the sample data of db/seed.sql into the database of `make up`
+seed: setup ## Load the sample data of db/seed.sql into the database that `make up` or `make demo` made
 	$(BIN)/agenttrace-server seed $(ARGS)
 
 test: setup lint types buf verify-generated ## Run lint, types, contract checks and all tests

@@ -2,9 +2,14 @@
 
 It plans, looks its help articles up, calls tools that really run - a database, a carrier that is
 sometimes too slow, a refund that needs a supervisor - tries again, and answers. Some runs end
-partial or in failure, as in life. Start a server first (`agenttrace-server up`), then:
+partial or in failure, as in life. Half-way a new version of it takes over, which asks a slow
+carrier again. Start a server first (`agenttrace-server up`), then:
 
     python examples/customer_support_agent.py --runs 12
+
+`supervisor_needed` is a failure code of its own; what people read beside it is theirs to say:
+
+    agenttrace-server codes import examples/customer_support_codes.json
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ QUESTIONS = [
     ("cancel", "xylophone subscription"),
 ]
 CARRIER_LIMIT_SECONDS = 0.08
+# How often each version of the agent asks the carrier.
+VERSIONS = {"1.3.0": 1, "1.4.0": 3}
 
 
 class SupervisorNeededError(Exception):
@@ -58,9 +65,10 @@ class Ticket:
 class SupportAgent:
     """Answers tickets; every decision and action of it is a step."""
 
-    def __init__(self, tracer: agenttrace.Tracer, dice: random.Random) -> None:
-        self._tracer = tracer
+    def __init__(self, tracer: agenttrace.Tracer, dice: random.Random, carrier_attempts: int) -> None:
+        self.tracer = tracer
         self._dice = dice
+        self._carrier_attempts = carrier_attempts
         self._carrier = ThreadPoolExecutor(max_workers=4)
         self._orders = sqlite3.connect(":memory:")
         self._orders.execute("CREATE TABLE orders (number INTEGER PRIMARY KEY, state TEXT, price INTEGER)")
@@ -68,7 +76,7 @@ class SupportAgent:
 
     def handle(self, ticket: Ticket) -> agenttrace.Run:
         """Work on one ticket; return the recorded run."""
-        run = self._tracer.run(session_id=f"ticket-{ticket.number}", tags=["example", ticket.intent])
+        run = self.tracer.run(session_id=f"ticket-{ticket.number}", tags=["example", ticket.intent])
         try:
             with run:
                 self.plan(ticket)
@@ -121,7 +129,9 @@ class SupportAgent:
         run = agenttrace.current_run()
         assert run is not None
         try:
-            for attempt in run.attempts("tool", "shipping_status", retry_on=TimeoutError, max_attempts=3):
+            for attempt in run.attempts(
+                "tool", "shipping_status", retry_on=TimeoutError, max_attempts=self._carrier_attempts
+            ):
                 with attempt as step:
                     answer = self._carrier.submit(self._ask_carrier, self._dice.uniform(0.02, 0.14))
                     step.set(scans=answer.result(timeout=CARRIER_LIMIT_SECONDS), http_status=200)
@@ -160,6 +170,23 @@ def tickets(count: int, dice: random.Random) -> list[Ticket]:
     return made
 
 
+def agents(endpoint: str | None, dice: random.Random) -> list[SupportAgent]:
+    """Return an agent of each version, the older first."""
+    made: list[SupportAgent] = []
+    for version, carrier_attempts in VERSIONS.items():
+        tracer = agenttrace.Tracer(
+            agent_id="customer-support",
+            agent_version=version,
+            environment="demo",
+            endpoint=endpoint,
+            classify={SupervisorNeededError: "supervisor_needed", OrderNotFoundError: "not_found"},
+            # One delivers for both: one receipt tells of everything.
+            exporter=made[0].tracer.exporter if made else None,
+        )
+        made.append(SupportAgent(tracer, dice, carrier_attempts))
+    return made
+
+
 def main() -> int:
     """Handle tickets and say what was recorded."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -169,21 +196,14 @@ def main() -> int:
     options = parser.parse_args()
 
     dice = random.Random(options.seed)
-    tracer = agenttrace.Tracer(
-        agent_id="customer-support",
-        agent_version="1.4.0",
-        environment="demo",
-        endpoint=options.endpoint,
-        classify={SupervisorNeededError: "supervisor_needed", OrderNotFoundError: "not_found"},
-    )
-    agent = SupportAgent(tracer, dice)
+    older, newer = agents(options.endpoint, dice)
     intents: Counter[str] = Counter()
     for ticket in tickets(options.runs, dice):
-        run = agent.handle(ticket)
+        run = (older if ticket.number < options.runs // 2 else newer).handle(ticket)
         print(f"{run.run_id}  {run.status:<9}  ticket-{ticket.number:<3} {ticket.intent}")
         intents[ticket.intent] += 1
 
-    receipt = tracer.close(timeout_seconds=10)
+    receipt = newer.tracer.close(timeout_seconds=10)
     print(f"\n{options.runs} runs recorded: {receipt.accepted} items stored, {receipt.duplicate} known already,")
     print(f"{receipt.rejected} rejected, {receipt.dropped} dropped, {receipt.pending} not acknowledged")
     print("look at them:  agenttrace runs --agent customer-support\n               agenttrace run ID")

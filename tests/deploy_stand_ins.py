@@ -120,8 +120,12 @@ def systemctl(words: list[str], units: Path) -> list[Path]:
 
 
 def unit_command(unit: Path, terminal: Terminal, credentials: Path) -> tuple[list[str], dict[str, str]]:
-    """What systemd would run for a unit, and with which settings; its credentials are copied, as systemd does."""
-    text = terminal.here(unit.read_text())
+    """What systemd would run for a unit, and with which settings; its credentials are copied, as systemd does.
+
+    The files of its folder NAME.service.d add to it.
+    """
+    added = sorted(unit.with_name(f"{unit.name}.d").glob("*.conf"))
+    text = terminal.here("\n".join(file.read_text() for file in (unit, *added)))
     for name, source in re.findall(r"^LoadCredential=(.*?):(.*)$", text, re.MULTILINE):
         (credentials / name).write_text(Path(source).read_text())
     settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", text.replace("%d", str(credentials)), re.MULTILINE))

@@ -59,13 +59,19 @@ class Product:
 
 
 @contextmanager
-def up(folder: Path, *arguments: str, ephemeral: bool = True, **settings: str) -> Iterator[Product]:
-    """Run `up` for as long as the block runs; its data stays where it is not ephemeral."""
+def up(
+    folder: Path, *arguments: str, ephemeral: bool = True, output: int | None = None, **settings: str
+) -> Iterator[Product]:
+    """Run `up` for as long as the block runs; its data stays where it is not ephemeral.
+
+    `output`: a descriptor to write to, instead of the file up.log.
+    """
     endpoints_file = folder / "endpoints.json"
     command = [*COMMAND, "up", *["--ephemeral"] * ephemeral, "--endpoints-file", str(endpoints_file), *arguments]
     log = (folder / "up.log").open("w+")
+    out = log if output is None else output
     process = subprocess.Popen(
-        command, cwd=folder, env=clean_environment(**settings), stdout=log, stderr=log, text=True
+        command, cwd=folder, env=clean_environment(**settings), stdout=out, stderr=out, text=True
     )
     try:
         deadline = time.monotonic() + 60

@@ -7,14 +7,15 @@ import asyncio
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-from agenttrace_server import config, logs, process, server, supervisor, workers
+from agenttrace_server import config, demo, logs, process, server, supervisor, workers
 from agenttrace_server.commands import audit, codes, erase, health, keys, privacy, projects, registry, roles
-from agenttrace_server.commands.database import told_url
 from agenttrace_server.config import Config
 from agenttrace_server.embedded import launcher
 from agenttrace_server.errors import ServiceError, StartupError
+from agenttrace_server.local_database import existing_database, told_url
 from agenttrace_server.store import migrations, sample
 
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[Config, argparse.Namespace], int] = options.command
     try:
         settings = config.read()
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level or "INFO")
         return command(_told(settings, options), options)
     except (StartupError, ServiceError) as error:
         print(f"agenttrace-server: {error}", file=sys.stderr)
@@ -38,11 +39,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="agenttrace-server",
         description="Run AgentTrace. Settings come from the environment, AGENTTRACE_SERVER_*.",
     )
+    parser.add_argument("--version", action="version", version=f"agenttrace-server {version('agenttrace-server')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="run everything, on a private PostgreSQL when no database is set"))
-    demo = commands.add_parser("demo", help="run everything, record an example agent's runs, say where to look")
-    demo.add_argument("--exit", action="store_true", help="stop once the runs are recorded")
-    demo.set_defaults(command=_demo)
+    example = commands.add_parser("demo", help="run everything, record an example agent's runs, say where to look")
+    example.add_argument("--exit", action="store_true", help="stop once the runs are recorded")
+    example.set_defaults(command=_demo)
     serve = commands.add_parser("serve", help="run one service, on a database that is migrated")
     serve.add_argument("service", choices=sorted(process.SERVICES))
     serve.add_argument("--report-file", type=Path, metavar="FILE", help="write the endpoints to FILE when serving")
@@ -99,7 +101,7 @@ def _up(settings: Config, options: argparse.Namespace) -> int:
 
 
 def _demo(settings: Config, options: argparse.Namespace) -> int:
-    return supervisor.demo(settings, exit_after=options.exit)
+    return demo.demo(settings, exit_after=options.exit)
 
 
 def _serve(settings: Config, options: argparse.Namespace) -> int:
@@ -127,7 +129,7 @@ def _maintain(settings: Config, _: argparse.Namespace) -> int:
 
 
 def _seed(settings: Config, _: argparse.Namespace) -> int:
-    with supervisor.database(settings) as url:
+    with existing_database(settings) as url:
         run_count = sample.load(url)
     print(f"the sample data is loaded: {run_count} runs")
     return 0

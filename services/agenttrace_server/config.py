@@ -79,7 +79,12 @@ class Config:
     drain_seconds: float = _setting(20.0, "How long open calls have to end at shutdown")
     reuse_port: bool = _setting(False, "Share the port with other processes; `serve ingest --workers` sets it")
     reflection: bool = _setting(False, "Serve gRPC reflection; on in `up`")
-    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_level: str = _setting(
+        "",
+        "DEBUG, INFO (every call), WARNING (calls that failed) or ERROR; empty: INFO, but WARNING in `demo`, "
+        "and in `up` on a terminal",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    )
 
     @property
     def retention(self) -> timedelta:
@@ -133,7 +138,7 @@ def _read_secret(name: str, path: str) -> str:
 def _refuse_other_choices(values: Mapping[str, Any]) -> None:
     for f in dataclasses.fields(Config):
         choices = f.metadata["choices"]
-        if choices and values.get(f.name, f.default) not in choices:
+        if choices and values.get(f.name, f.default) not in (f.default, *choices):
             raise StartupError(f"{PREFIX}{f.name.upper()} must be one of {', '.join(choices)}")
 
 

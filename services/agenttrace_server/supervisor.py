@@ -1,4 +1,4 @@
-"""`up` and `demo`: the whole of AgentTrace on one machine, each service its own process as in production."""
+"""`up`: the whole of AgentTrace on one machine, each service its own process as in production."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import dataclasses
 import json
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from agenttrace_server import bundled, process, prometheus
+from agenttrace_server import process, prometheus
 from agenttrace_server.children import Child, Started, stop_all, stop_event, wait_for_signal
-from agenttrace_server.config import Config, environment_of
-from agenttrace_server.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError
 from agenttrace_server.kept_secrets import with_kept_secrets
-from agenttrace_server.listening import keys_required, refuse_open_address, split
-from agenttrace_server.store import migrations
+from agenttrace_server.listening import LOCAL_SCHEMES, keys_required, refuse_open_address, split
+from agenttrace_server.local_database import made_database, publish
 
-_ENDPOINTS_FILE = "endpoints.json"
 # Where the command line looks by itself.
 _QUERY_PORT = ":50052"
 
@@ -39,70 +36,38 @@ def up(
     with ExitStack() as stack:
         if ephemeral:
             config = _ephemeral(stack, config)
+        if sys.stderr.isatty():
+            config = without_routine(config)
         stopping = stop_event(stack)
         if with_prometheus:
             prometheus.require_program()
-            _require_free_port("PROMETHEUS_PORT", f"{config.metrics_host}:{config.prometheus_port}")
-        endpoints, children = _start(stack, config, stopping)
+        endpoints, children = start(stack, config, stopping, with_prometheus=with_prometheus)
         processes: list[Started] = [*children]
         if with_prometheus:
             processes.append(_start_prometheus(stack, config, endpoints, stopping))
         if endpoints_file:
             process.write_atomically(endpoints_file, json.dumps(endpoints, indent=2))
             stack.callback(endpoints_file.unlink, missing_ok=True)
-        print(_where_to_look(config, endpoints), flush=True)
+        print(where_to_look(config, endpoints), flush=True)
         return wait_for_signal(processes, stopping)
 
 
-def demo(config: Config, *, exit_after: bool) -> int:
-    """Run everything, record the example agent's runs, and say where to look; return the exit code."""
-    if config.log_level == "INFO":
-        config = dataclasses.replace(config, log_level="WARNING")  # the runs are what is to be seen
-    with ExitStack() as stack:
-        stopping = stop_event(stack)
-        endpoints, children = _start(stack, config, stopping)
-        code = _record_example(config, endpoints)
-        if code:
-            return code
-        if exit_after:
-            print(f"\nwhat was recorded is kept in {config.data_directory}; `agenttrace-server up` serves it")
-            return 0
-        print(
-            "\n" + _where_to_look(config, endpoints) + "\n\nCtrl-C stops everything; what was recorded stays.",
-            flush=True,
-        )
-        return wait_for_signal(children, stopping)
+def without_routine(config: Config) -> Config:
+    """The configuration that logs only what goes wrong, unless it names a level: for people at a terminal."""
+    return config if config.log_level else dataclasses.replace(config, log_level="WARNING")
 
 
-@contextmanager
-def database(config: Config) -> Iterator[str]:
-    """The URL of the database that `up` uses: the one that is set, the one of a running `up`, or its private one."""
-    with ExitStack() as stack:
-        if config.database_url:
-            _prepare_foreign(config.database_url)
-            yield config.database_url
-        elif running := running_endpoints(config):
-            yield str(running["database_url"])
-        else:
-            yield _private_database(stack, config)
+def start(
+    stack: ExitStack, config: Config, stopping: threading.Event, *, with_prometheus: bool = False
+) -> tuple[dict[str, object], list[Child]]:
+    """Start database and services; return their endpoints once all are healthy, and the processes.
 
-
-def running_endpoints(config: Config) -> dict[str, Any]:
-    """Return the endpoints of an `up` that runs in the data directory; nothing where none does."""
-    file = config.data_directory / _ENDPOINTS_FILE
-    return dict(json.loads(file.read_text())) if file.exists() else {}
-
-
-def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple[dict[str, object], list[Child]]:
-    """Start database and services; return their endpoints once all are healthy, and the processes."""
+    `with_prometheus`: its port must be free as well; the caller starts it.
+    """
     for address in (config.ingest_address, config.query_address, config.console_address):
         refuse_open_address(config, address)
-    _require_free_ports(config)
-    if config.database_url:
-        _prepare_foreign(config.database_url)
-        url = config.database_url
-    else:
-        url = _private_database(stack, config)
+    _require_free_ports(config, with_prometheus=with_prometheus)
+    url = stack.enter_context(made_database(config))
     config = dataclasses.replace(with_kept_secrets(config), database_url=url, reflection=True)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agenttrace-")))
     children: list[Child] = []
@@ -113,7 +78,7 @@ def _start(stack: ExitStack, config: Config, stopping: threading.Event) -> tuple
     console = dataclasses.replace(config, query_address=reports["query"]["address"])
     reports |= _serve(children, ["console"], console, folder, stopping)
     endpoints = _endpoints(config, reports, url)
-    _publish(stack, config, endpoints)
+    publish(stack, config, endpoints)
     return endpoints, children
 
 
@@ -155,35 +120,6 @@ def _endpoints(config: Config, reports: Mapping[str, Mapping[str, Any]], url: st
     }
 
 
-def _publish(stack: ExitStack, config: Config, endpoints: dict[str, object]) -> None:
-    """Let other commands on this machine find what runs here."""
-    if config.data_directory.is_dir():
-        file = config.data_directory / _ENDPOINTS_FILE
-        process.write_atomically(file, json.dumps(endpoints, indent=2))
-        stack.callback(file.unlink, missing_ok=True)
-
-
-def _prepare_foreign(url: str) -> None:
-    """Bring an empty database to our schema. One that has data is its owner's to migrate: StartupError."""
-    found = migrations.version(url)
-    if found:
-        migrations.check_version(found)
-    else:
-        migrations.create_roles(url)
-        migrations.migrate(url)
-
-
-def _private_database(stack: ExitStack, config: Config) -> str:
-    """Start the private PostgreSQL and bring it to our schema; return its URL."""
-    try:
-        postgres = stack.enter_context(EmbeddedPostgres(config.data_directory))
-    except EmbeddedPostgresError as error:
-        raise StartupError(str(error)) from error
-    migrations.create_roles(postgres.url)
-    migrations.migrate(postgres.url)
-    return postgres.url
-
-
 def _ephemeral(stack: ExitStack, config: Config) -> Config:
     """The configuration in a temporary folder and on free ports."""
     folder = tempfile.mkdtemp(prefix="agenttrace-")
@@ -203,44 +139,44 @@ def _ephemeral(stack: ExitStack, config: Config) -> Config:
     )
 
 
-def _require_free_ports(config: Config) -> None:
-    """Notice an occupied port before anything is started or changed."""
-    metrics = {
-        "INGEST_METRICS_PORT": config.ingest_metrics_port,
-        "QUERY_METRICS_PORT": config.query_metrics_port,
-        "CONSOLE_METRICS_PORT": config.console_metrics_port,
-        "MAINTAIN_METRICS_PORT": config.maintain_metrics_port,
+def _require_free_ports(config: Config, *, with_prometheus: bool) -> None:
+    """Notice occupied ports before anything is started or changed, and tell all of them at once."""
+    addresses = _addresses(config)
+    if with_prometheus:
+        addresses["PROMETHEUS_PORT"] = f"{config.metrics_host}:{config.prometheus_port}"
+    taken = [f"{address} ({PREFIX}{name})" for name, address in addresses.items() if not _is_free(address)]
+    if taken:
+        raise StartupError(
+            f"can not listen on {', '.join(taken)}: stop what does (another `agenttrace-server up`?), or set others"
+        )
+
+
+def _addresses(config: Config) -> dict[str, str]:
+    """Where everything will listen, by the name of its setting."""
+    names = [f.name.upper() for f in dataclasses.fields(config)]
+    listening = {name: str(getattr(config, name.lower())) for name in names if name.endswith("_ADDRESS")}
+    return listening | {
+        name: f"{config.metrics_host}:{getattr(config, name.lower())}"
+        for name in names
+        if name.endswith("_METRICS_PORT")
     }
-    addresses = {name: f"{config.metrics_host}:{port}" for name, port in metrics.items()}
-    addresses |= {"INGEST_ADDRESS": config.ingest_address, "QUERY_ADDRESS": config.query_address}
-    addresses |= {"CONSOLE_ADDRESS": config.console_address}
-    for name, address in addresses.items():
-        if not address.startswith("unix"):  # a file: the service says where it can not be made
-            _require_free_port(name, address)
 
 
-def _require_free_port(name: str, address: str) -> None:
+def _is_free(address: str) -> bool:
+    if address.startswith(LOCAL_SCHEMES):  # a file: the service says where it can not be made
+        return True
     host, port = split(address)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError:
-            raise StartupError(
-                f"can not listen on {address}: stop what does (another `agenttrace-server up`?), "
-                f"or set AGENTTRACE_SERVER_{name}"
-            ) from None
+            return False
+    return True
 
 
-def _record_example(config: Config, endpoints: Mapping[str, object]) -> int:
-    example = bundled.path("examples/customer_support_agent.py")
-    found = {"AGENTTRACE_ENDPOINT": endpoints["ingest"], "AGENTTRACE_QUERY_ENDPOINT": endpoints["query"]}
-    environment = environment_of(config) | {name: str(address) for name, address in found.items()}
-    return subprocess.run([sys.executable, example], env=environment, check=False).returncode
-
-
-def _where_to_look(config: Config, endpoints: Mapping[str, object]) -> str:
-    """What a person needs to go on."""
+def where_to_look(config: Config, endpoints: Mapping[str, object]) -> str:
+    """Return what a person needs to go on."""
     metrics = endpoints["metrics"]
     assert isinstance(metrics, dict)
     command = _command("agenttrace")

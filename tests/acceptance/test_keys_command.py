@@ -292,7 +292,7 @@ def test_up_with_keys_says_how_to_make_one(keyed: Keyed) -> None:
 
 
 def test_up_keeps_its_secrets_and_its_keys_count_after_a_restart(tmp_path: Path) -> None:
-    """In its own data folder: keys are made beside a running `up` without a setting."""
+    """In its own data folder: keys are made without a setting, whether `up` runs or not."""
 
     def read(product: Product, key: str, token: str = "") -> str:
         with grpc.insecure_channel(product.endpoints["query"]) as channel:
@@ -300,6 +300,8 @@ def test_up_keeps_its_secrets_and_its_keys_count_after_a_restart(tmp_path: Path)
             request = query.ListRunsRequest(page_size=1, page_token=token)
             return str(next(stub.ListRuns(request, metadata=with_key(key), timeout=20)).next_page_token)
 
+    with kept_up(tmp_path):
+        pass  # it makes the folder
     before = run_server("keys", "create", "a", "--scope", "ingest,query", "--json", cwd=tmp_path)
     key = json_of(before)["key"]
     with kept_up(tmp_path) as product:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 import signal
 import socket
 import stat
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -144,20 +149,65 @@ def test_a_wrong_url_is_one_line_without_the_password(tmp_path: Path, url: str, 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("setting", ["INGEST_ADDRESS", "QUERY_ADDRESS", "QUERY_METRICS_PORT"])
-def test_an_occupied_port_is_named_before_anything_is_changed(tmp_path: Path, setting: str) -> None:
-    name = f"AGENTTRACE_SERVER_{setting}"
-    with socket.socket() as occupant:
-        occupant.bind(("127.0.0.1", 0))
-        occupant.listen()
-        port = occupant.getsockname()[1]
-        value = str(port) if setting.endswith("PORT") else f"127.0.0.1:{port}"
+@pytest.mark.parametrize(
+    "settings",
+    [("INGEST_ADDRESS",), ("QUERY_METRICS_PORT",), ("INGEST_ADDRESS", "CONSOLE_ADDRESS", "MAINTAIN_METRICS_PORT")],
+    ids=" and ".join,
+)
+def test_occupied_ports_are_all_named_before_anything_is_changed(tmp_path: Path, settings: tuple[str, ...]) -> None:
+    with ExitStack() as stack:
+        ports = {f"AGENTTRACE_SERVER_{setting}": stack.enter_context(occupied_port()) for setting in settings}
+        told = {name: str(port) if name.endswith("PORT") else f"127.0.0.1:{port}" for name, port in ports.items()}
 
-        line = refused(run_server("up", cwd=tmp_path, **{**FREE_PORTS, name: value}))
+        line = refused(run_server("up", cwd=tmp_path, **{**FREE_PORTS, **told}))
 
-    assert f"can not listen on 127.0.0.1:{port}" in line
-    assert f"or set {name}" in line
+    named = ", ".join(f"127.0.0.1:{port} ({name})" for name, port in ports.items())
+    assert f"can not listen on {named}: stop what does" in line
     assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def occupied_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as occupant:
+        yield occupant.getsockname()[1]
+
+
+@pytest.mark.parametrize(("level", "shown"), [(None, {"NOT_FOUND"}), ("INFO", {"OK", "NOT_FOUND"})])
+def test_on_a_terminal_only_calls_that_failed_are_shown_unless_a_level_is_set(
+    tmp_path: Path, level: str | None, shown: set[str]
+) -> None:
+    screen, terminal = pty.openpty()
+    settings = {"AGENTTRACE_SERVER_LOG_LEVEL": level} if level else {}
+    with (
+        up(tmp_path, output=terminal, **settings) as product,
+        grpc.insecure_channel(product.endpoints["query"]) as query,
+    ):
+        reader = query_service_pb2_grpc.QueryServiceStub(query)
+        list(reader.ListRuns(query_service_pb2.ListRunsRequest()))
+        with pytest.raises(grpc.RpcError):
+            reader.GetRun(query_service_pb2.GetRunRequest(run_id=new_id()))
+    os.close(terminal)
+    lines = all_of(screen).decode().splitlines()
+
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    assert "AgentTrace is running." in lines
+    assert {line["code"] for line in logged if line["event"] == "rpc"} == shown
+    assert ("serving" in {line["event"] for line in logged}) == (level == "INFO")
+
+
+def all_of(screen: int) -> bytes:
+    """What was written to a terminal that nobody has open any more."""
+    written = b""
+    with open(screen, "rb", buffering=0) as file, suppress(OSError):  # Linux ends it with EIO
+        while chunk := file.read(2**16):
+            written += chunk
+    return written
+
+
+def test_a_log_level_that_there_is_not_is_one_line(tmp_path: Path) -> None:
+    line = refused(run_server("up", cwd=tmp_path, AGENTTRACE_SERVER_LOG_LEVEL="loud"))
+
+    assert "AGENTTRACE_SERVER_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR" in line
 
 
 def test_an_unknown_setting_is_one_line_with_the_nearest_name(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from agenttrace_server.commands.database import owner_url
 from agenttrace_server.commands.output import print_rows
 from agenttrace_server.config import Config
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.store import audit
 
 
@@ -18,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         found = audit.entries(url, max(1, options.limit))
     print_rows(found, ("time", "actor", "database_user", "action", "object"), as_json=options.json)
     return 0

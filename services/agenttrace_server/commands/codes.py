@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from agenttrace.v1 import failure_pb2
-from agenttrace_server import limits, supervisor
+from agenttrace_server import limits
 from agenttrace_server.commands.output import print_rows
 from agenttrace_server.config import Config
 from agenttrace_server.errors import StartupError
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.read_records import CatalogueEntry
 from agenttrace_server.store import catalogue
 
@@ -65,7 +66,7 @@ def _entry(number: int, item: Any) -> CatalogueEntry:
 
 
 def _list(settings: Config, options: argparse.Namespace) -> int:
-    with supervisor.database(settings) as url:
+    with existing_database(settings) as url:
         found = catalogue.read(url)
     print_rows(found, ("type", "code", "title"), as_json=options.json)
     return 0
@@ -79,7 +80,7 @@ def _import(settings: Config, options: argparse.Namespace) -> int:
     except UnicodeDecodeError:
         raise StartupError("the file is not UTF-8") from None
     entries = read(text)
-    with supervisor.database(settings) as url:
+    with existing_database(settings) as url:
         done = catalogue.write(url, entries, replace=options.replace)
     print(f"added {done.added}, changed {done.changed}, removed {done.removed}")
     return 0

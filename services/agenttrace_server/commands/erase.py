@@ -8,12 +8,12 @@ import re
 import sys
 
 from agenttrace_server import limits
-from agenttrace_server.commands.database import owner_url
 from agenttrace_server.commands.output import print_json
 from agenttrace_server.config import Config
 from agenttrace_server.erasure_keys import ErasureKeys
 from agenttrace_server.errors import StartupError
 from agenttrace_server.kept_secrets import with_known_erasure_key
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.store import erasures
 from agenttrace_server.store.erasures import Receipt, Subject
 
@@ -40,7 +40,7 @@ def _erase(settings: Config, options: argparse.Namespace) -> int:
     subject = _subject(options)
     if not options.yes and not _confirmed(subject, options.project):
         raise StartupError("nothing was erased")
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         # After the database: a private one takes no folder that something else has written to.
         known = with_known_erasure_key(settings)
         keys = ErasureKeys(known.erasure_key, known.erasure_key_previous)

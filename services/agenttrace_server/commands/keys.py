@@ -8,11 +8,11 @@ import re
 from datetime import timedelta
 
 from agenttrace_server.api_keys import SCOPES, Peppers, is_key_id, key_id_of
-from agenttrace_server.commands.database import owner_url
 from agenttrace_server.commands.output import print_json, print_rows
 from agenttrace_server.config import Config
 from agenttrace_server.errors import StartupError
 from agenttrace_server.kept_secrets import with_known_pepper
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.store import key_register
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -40,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _create(settings: Config, options: argparse.Namespace) -> int:
     scopes = _scopes(options.scope)
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         # After the database: a private one takes no folder that something else has written to.
         known = with_known_pepper(settings)
         peppers = Peppers(known.key_pepper, known.key_pepper_previous)
@@ -55,7 +55,7 @@ def _create(settings: Config, options: argparse.Namespace) -> int:
 
 
 def _list(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         found = key_register.entries(url, options.project)
     columns = ("key_id", "project", "name", "scopes", "state", "create_time", "expire_time", "pepper_id")
     print_rows(found, columns, as_json=options.json)
@@ -66,7 +66,7 @@ def _revoke(settings: Config, options: argparse.Namespace) -> int:
     key_id = key_id_of(options.key) or options.key
     if not is_key_id(key_id):
         raise StartupError("that is no key and no key's id: see `agenttrace-server keys list`")
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         entry = key_register.revoke(url, key_id)
     if options.json:
         print_json(dataclasses.asdict(entry))

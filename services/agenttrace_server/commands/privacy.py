@@ -8,10 +8,10 @@ from pathlib import Path
 
 import grpc
 
-from agenttrace_server import supervisor
 from agenttrace_server.commands.output import print_json
 from agenttrace_server.config import Config
 from agenttrace_server.errors import StartupError
+from agenttrace_server.local_database import running_endpoints
 from agenttrace_server.privacy.verification import Report, Where, verify
 
 
@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(settings: Config, options: argparse.Namespace) -> int:
-    running = {} if options.endpoint else supervisor.running_endpoints(settings)
+    running = {} if options.endpoint else running_endpoints(settings)
     endpoint = options.endpoint or running.get("ingest")
     if not endpoint:
         raise StartupError("nothing runs here: say which deployment with --endpoint")

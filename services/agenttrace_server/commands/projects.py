@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from agenttrace_server.commands.database import owner_url
 from agenttrace_server.commands.output import print_json, print_rows
 from agenttrace_server.config import Config
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.store import projects
 
 
@@ -24,7 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _create(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         project = projects.create(url, options.name)
     if options.json:
         print_json(dataclasses.asdict(project))
@@ -35,7 +35,7 @@ def _create(settings: Config, options: argparse.Namespace) -> int:
 
 
 def _list(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         found = projects.entries(url)
     print_rows(found, ("name", "create_time", "live_key_count"), as_json=options.json)
     return 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from agenttrace_server.commands.database import owner_url
 from agenttrace_server.commands.output import print_rows
 from agenttrace_server.config import Config
+from agenttrace_server.local_database import existing_database
 from agenttrace_server.store import registry
 
 _DEFAULT_PROJECT = "default"
@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _set_mode(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         registry.set_mode(url, options.project, is_enabled=options.is_enabled)
     accepted = "registered names only" if options.is_enabled else "any name"
     print(f"project {options.project} accepts {accepted}; running services follow within 30 s")
@@ -47,28 +47,28 @@ def _set_mode(settings: Config, options: argparse.Namespace) -> int:
 
 
 def _learn(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         count = registry.learn(url, options.project)
     print(f"registered {count} names: look at them with `agenttrace-server registry list`")
     return 0
 
 
 def _add(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         count = registry.add(url, options.project, options.kind, options.names)
     print(f"registered {count} of {len(options.names)}; the others were")
     return 0
 
 
 def _remove(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         count = registry.remove(url, options.project, options.kind, options.names)
     print(f"removed {count} of {len(options.names)}; the others were not registered")
     return 0
 
 
 def _list(settings: Config, options: argparse.Namespace) -> int:
-    with owner_url(settings) as url:
+    with existing_database(settings) as url:
         found = registry.entries(url, options.project, options.kind)
     print_rows(found, ("kind", "name"), as_json=options.json)
     return 0

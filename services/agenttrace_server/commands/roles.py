@@ -7,10 +7,10 @@ import secrets
 from pathlib import Path
 
 from agenttrace_server import process
-from agenttrace_server.commands.database import told_url
 from agenttrace_server.commands.output import print_rows
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError
+from agenttrace_server.local_database import told_url
 from agenttrace_server.store import migrations, roles
 
 # Those that serve; the owner logs in where the operator says so.

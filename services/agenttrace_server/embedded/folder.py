@@ -41,11 +41,15 @@ class DataFolder:
         except OSError as exc:
             raise FolderRefusedError(f"can not use {self.path} ({exc}): correct that or choose another folder") from exc
 
+    def has_data(self) -> bool:
+        """Say whether data was made here, whatever has become of it."""
+        return os.path.lexists(self.pgdata)
+
     def is_new(self) -> bool:
         """Say whether there is no data here yet; raise FolderRefusedError for data that is not ours."""
         if (self.pgdata / "PG_VERSION").is_file():
             return False
-        if os.path.lexists(self.pgdata):
+        if self.has_data():
             raise FolderRefusedError(f"{self.pgdata} is damaged, PG_VERSION is missing: restore or remove {self.path}")
         # What a start that was cut short may have left behind, what `up` keeps beside, and nothing else.
         beside = (self.path / "secrets", self.path / "prometheus")

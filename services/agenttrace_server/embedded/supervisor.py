@@ -49,6 +49,10 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"the PostgreSQL in {self.data_directory} is not running: call start() first")
         return self._url
 
+    def has_data(self) -> bool:
+        """Say whether there are data here already; nothing is made or changed."""
+        return self._folder.has_data()
+
     def start(self) -> None:
         """Start the server, on first use after making its data, and return once it accepts connections.
 

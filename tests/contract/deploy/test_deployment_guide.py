@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,18 +23,18 @@ TESTS = ROOT / "tests"
 
 
 def assert_a_service_with_tls_listens_beyond_loopback(someone: Reader) -> None:
-    """With the settings that TLS says, and what the unit of ingest has: it starts, and answers by TLS alone."""
+    """With the unit of ingest and what TLS says to add to it: it starts, and answers by TLS alone."""
     terminal = someone.terminals["host with TLS"]
     (someone.root / "etc/agenttrace/tls").mkdir()
     Authority(someone.root / "etc/agenttrace/tls").issue("server")
     unit = someone.root / "etc/systemd/system/agenttrace-ingest.service"
+    unit.with_name(f"{unit.name}.d").mkdir()
+    shutil.copy(DEPLOY / "systemd/tls.conf", unit.with_name(f"{unit.name}.d"))
     command, settings = unit_command(unit, terminal, someone.root / "run/ingest")
     port = free_port()
-    exported = {name: value for name, value in terminal.environment.items() if name.startswith("AGENTTRACE_")}
     own = {"INGEST_ADDRESS": f"0.0.0.0:{port}", "INGEST_METRICS_PORT": "0"}
     own = {f"AGENTTRACE_SERVER_{name}": value for name, value in own.items()}
-    exported.pop("AGENTTRACE_SERVER_DATABASE_URL_FILE")
-    someone.start("ingest with TLS", command, settings | exported | own)
+    someone.start("ingest with TLS", command, settings | own)
 
     terminal.run(f"until agenttrace-server health ingest {HOST}:{port}; do sleep 1; done")
     with pytest.raises(CommandFailed):

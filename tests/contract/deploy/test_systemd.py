@@ -48,6 +48,20 @@ def test_systemd_takes_them_without_a_word(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_systemd_takes_them_with_tls(tmp_path: Path) -> None:
+    analyze = tool("systemd-analyze", package="systemd")
+    units = installed(tmp_path)
+    for unit in units:
+        folder = tmp_path / f"{unit.name}.d"
+        folder.mkdir()
+        (folder / "tls.conf").write_text((DEPLOY / "systemd/tls.conf").read_text())
+
+    done = subprocess.run([analyze, "verify", "--man=no", *units], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert settings_in((DEPLOY / "systemd/tls.conf").read_text()) <= SETTINGS
+
+
 def test_systemd_counts_them_among_the_closed_ones(tmp_path: Path) -> None:
     """Its exposure level: 0 is closed, 10 is open; a threshold of 20 is a level of 2."""
     analyze = tool("systemd-analyze", package="systemd")

@@ -82,6 +82,7 @@ def test_the_support_agent_records_runs_of_every_outcome(endpoint, ingest_servic
     assert any(step.attempt > 1 for step in told(ingest_service, "steps"))
     assert {failure.code for failure in told(ingest_service, "failures")} >= {"timeout", "empty_retrieval"}
     assert all(run.run_id in done.stdout for run in ends)
+    assert {run.agent_version for run in told(ingest_service, "runs") if run.agent_id} == {"1.3.0", "1.4.0"}
 
 
 def test_the_support_agent_runs_to_its_end_without_a_server():
