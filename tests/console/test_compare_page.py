@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 import run_stories
 from agenttrace import QueryClient
+from agenttrace.showing.wording import length, percentile_seconds
 from agenttrace.v1.query_service_pb2 import Stats
 from agenttrace_server.console.comparison import difference, failed
-from agenttrace_server.console.wording import length, percentile_seconds
 from fix_console import PHONE, opened, violations
 from fix_server import Services
 

@@ -11,11 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from agenttrace import QueryClient
-from agenttrace.v1.failure_pb2 import FailureType
+from agenttrace.showing.wording import dollars, failure_type_word, length, percentile_seconds
 from agenttrace.v1.query_service_pb2 import GetStatsResponse
 from agenttrace.v1.run_pb2 import RunSummary
 from agenttrace_server.console.explorer import PAGE_SIZE
-from agenttrace_server.console.wording import length, percentile_seconds
 from fix_console import console_config, opened, serving
 from fix_server import Services
 
@@ -68,7 +67,7 @@ def test_the_figures_are_those_of_the_query_service(console: str, page: Page, ap
     assert told["Median duration"] == length(percentile_seconds(totals.run_duration, "p50"))
     assert told["95th percentile"] == length(percentile_seconds(totals.run_duration, "p95"))
     assert told["Tokens"] == f"{(totals.input_tokens + totals.output_tokens) / 1000:.0f}k"
-    assert told["Cost"] == f"${totals.cost_micro_usd / 1e6:,.2f}"
+    assert told["Cost"] == dollars(totals.cost_micro_usd)
 
 
 def test_each_figure_is_compared_with_the_period_before(console: str, page: Page, api: QueryClient) -> None:
@@ -126,19 +125,25 @@ def test_the_agents_are_those_of_the_query_service(console: str, page: Page, api
 
 
 def test_failures_are_counted_by_type_and_code(console: str, page: Page, api: QueryClient) -> None:
-    types, codes = Counter[str](), Counter[str]()
+    types, codes = Counter[str](), Counter[tuple[str, str]]()
     for told in stats(api).failures:
-        types[FailureType.Name(told.type).removeprefix("FAILURE_TYPE_").lower()] += told.failure_count
-        codes[told.code] += told.failure_count
+        types[failure_type_word(told.type)] += told.failure_count
+        codes[failure_type_word(told.type), told.code] += told.failure_count
 
     page.goto(f"{console}/?{PERIOD}")
 
     bars = page.locator("figure", has_text="Failures by type").locator("tbody tr")
     shown = {bar.locator("th").inner_text(): bar.locator(".value").inner_text() for bar in bars.all()}
     assert shown == {name: f"{count:,}" for name, count in types.items()}
-    chips = [chip.split() for chip in page.locator("ul.codes .chip").all_inner_texts()]
-    assert {code: int(count) for code, count in chips} == {code: codes[code] for code, _ in chips}
-    assert len(chips) == min(8, len(codes))
+    chips = page.locator("ul.codes .chip")
+    styles = chips.locator(".swatch").evaluate_all("all => all.map(one => one.className)")
+    words = [
+        (style.removeprefix("swatch f-"), *chip.split())
+        for style, chip in zip(styles, chips.all_inner_texts(), strict=True)
+    ]
+    assert [(kind, code, int(count)) for kind, code, count in words] == [
+        (*key, count) for key, count in codes.most_common(8)
+    ]
 
 
 def test_the_slowest_and_costliest_runs_are_shown(console: str, page: Page, api: QueryClient) -> None:

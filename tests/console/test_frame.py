@@ -155,9 +155,9 @@ def test_signing_in_leads_to_no_other_site(locked: tuple[Services, str], browser
 def test_nothing_is_read_without_a_key(locked: tuple[Services, str]) -> None:
     _, url = locked
 
-    answers = {path: ask(url, path).status for path in ("/", "/runs", "/live/runs", "/healthz")}
+    answers = {path: ask(url, path).status for path in ("/", "/runs", "/runs/0193", "/live/runs", "/healthz")}
 
-    assert answers == {"/": 303, "/runs": 303, "/live/runs": 401, "/healthz": 200}
+    assert answers == {"/": 303, "/runs": 303, "/runs/0193": 303, "/live/runs": 401, "/healthz": 200}
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])

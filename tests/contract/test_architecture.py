@@ -26,11 +26,15 @@ FORBIDDEN = {
         "agenttrace_server.query",
         "agenttrace_server.config",
     ),
+    # The console and the command line use it: it must not bring a terminal to the one, nor a connection to either.
+    "agenttrace.showing": ("rich", "grpc", "agenttrace.cli"),
     "agenttrace_server.embedded": ("grpc", "agenttrace", "agenttrace_server.store", "agenttrace_server.config"),
 }
 # These stand on the standard library alone.
 PURE = ("agenttrace_server.records", "agenttrace_server.config", "agenttrace_server.errors", "agenttrace_server.limits")
 MAY_USE_PROMETHEUS = ("agenttrace_server.metrics",)
+# What the SDK's own command line shares with the console: how runs are found, ordered and spelt for people.
+CONSOLE_PACKAGES = ("agenttrace.showing",)
 # Types of arguments of the read client.
 CONSOLE_TYPES = ("agenttrace.filters.RunFilters", "agenttrace.filters.FailureFilters", "agenttrace.filters.StepFilters")
 GENERATED = ("_pb2.py", "_pb2_grpc.py", "limits.py")
@@ -94,6 +98,7 @@ def test_the_server_uses_nothing_of_the_sdk_but_the_generated_contract() -> None
         for name in imports(tree)
         if within(name, ("agenttrace",)) and not within(name, ("agenttrace.v1",))
         if not (within(importer, ("agenttrace_server.console",)) and (name in public or name in CONSOLE_TYPES))
+        if not (within(importer, ("agenttrace_server.console",)) and within(name, CONSOLE_PACKAGES))
     ]
 
     assert found == []

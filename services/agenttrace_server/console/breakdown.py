@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from agenttrace_server.console.wording import failure_type_word, seconds
+from agenttrace.showing.wording import failure_type_word, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agenttrace_server.console.wording import failure_type_word
+from agenttrace.showing.wording import failure_type_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agenttrace_server.console import wording
+from agenttrace.showing.wording import NONE
 from agenttrace_server.console.markup import element, joined
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def table(
 
 def _row(label: str, values: Sequence[float | None], spell: Callable[[float], str], link: str) -> Markup:
     name = element("a", label, href=link) if link else label
-    cells = joined(element("td", wording.NONE if value is None else spell(value)) for value in values)
+    cells = joined(element("td", NONE if value is None else spell(value)) for value in values)
     return element("tr", element("th", name, scope="row"), cells)

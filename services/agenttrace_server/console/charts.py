@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from agenttrace_server.console import chart_tables, plots
 from agenttrace_server.console.markup import element, joined
-from agenttrace_server.console.plots import Bars, Lines
+from agenttrace_server.console.plots import BarsBeside, Lines, StackedBars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ def stacked_bars(
         spell: Writes a value.
         links: Where a click on a bar leads, one for each label; none without.
     """
-    return _over_time(title, labels, series, Bars(labels, series, spell, links), spell, links)
+    return _over_time(title, labels, series, StackedBars(labels, series, spell, links), spell, links)
 
 
 def line_chart(
@@ -95,22 +95,20 @@ def horizontal_bars(title: str, bars: Sequence[Bar], *, spell: Spell = plain, he
     """
     longest = max((bar.value for bar in bars), default=0)
     rows = joined(_bar_row(bar, longest, spell) for bar in bars)
-    head = element("tr", element("th", heads[0], scope="col"), element("th", heads[1], scope="col", colspan="2"))
-    return _figure(title, _bars(head, rows))
+    return _figure(title, _bars(heads, rows))
 
 
 def intervals(title: str, rows: Sequence[Interval], *, spell: Spell, heads: tuple[str, str]) -> Markup:
     """Return estimates between 0 and 1 with their bounds, below each other on one scale."""
     highest = plots.round_up(max((row.high for row in rows), default=1.0))
     scale = min(1.0, highest) or 1.0
-    head = element("tr", element("th", heads[0], scope="col"), element("th", heads[1], scope="col", colspan="2"))
     body = joined(_interval_row(row, scale, spell) for row in rows)
-    return _figure(title, _bars(head, body))
+    return _figure(title, _bars(heads, body))
 
 
 def histogram(title: str, bins: Sequence[str], series: Sequence[Series], *, spell: Spell = plain) -> Markup:
     """Return how much fell into bins, which are named; the series stand beside each other."""
-    return _over_time(title, bins, series, Bars(bins, series, spell, (), beside=True), spell, ())
+    return _over_time(title, bins, series, BarsBeside(bins, series, spell), spell, ())
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> Markup:
@@ -123,7 +121,7 @@ def _over_time(
     title: str,
     labels: Sequence[str],
     series: Sequence[Series],
-    plot: Bars | Lines,
+    plot: plots.Plot,
     spell: Spell,
     links: Sequence[str],
 ) -> Markup:
@@ -137,7 +135,8 @@ def _figure(title: str, *parts: Markup) -> Markup:
     return element("figure", element("figcaption", title), *parts, class_="chart")
 
 
-def _bars(head: Markup, rows: Markup) -> Markup:
+def _bars(heads: tuple[str, str], rows: Markup) -> Markup:
+    head = element("tr", element("th", heads[0], scope="col"), element("th", heads[1], scope="col", colspan="2"))
     columns = joined(element("col", class_=name) for name in ("bar-label", "bar-drawn", "bar-said"))
     inside = (element("colgroup", columns), element("thead", head, class_="visually-hidden"), element("tbody", rows))
     return element("table", *inside, class_="bars")

@@ -9,7 +9,7 @@ from agenttrace_server.console import compare_read, compare_view, comparison
 from agenttrace_server.console.asked import one_of
 from agenttrace_server.console.compare_read import DIMENSIONS, Side, read_side
 from agenttrace_server.console.pages import render, url
-from agenttrace_server.console.periods import CHOICES, Period, period
+from agenttrace_server.console.periods import Period, choices, period
 from agenttrace_server.console.state import reader
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ async def page(request: Request) -> Response:
     agent = asked.get("agent") or next(iter(agents), "")
     values = await compare_read.values(client, agent, by, told)
     names = _names(by, asked, values)
-    where = {**told.parameters, "agent": agent, "by": by if by != "version" else ""}
     return render(
         request,
         "compare.html",
@@ -42,12 +41,12 @@ async def page(request: Request) -> Response:
         values=values,
         by=by,
         names=names,
-        dimensions=[(name, url("/compare", {**told.parameters, "agent": agent, "by": name})) for name in DIMENSIONS],
-        period=told,
-        periods=[
-            (name, url("/compare", {**where, "since": name, "until": ""}), told.parameters == {"since": name})
-            for name in CHOICES
+        dimensions=[
+            (f"{name}s", url("/compare", {**told.parameters, "agent": agent, "by": name}), name == by)
+            for name in DIMENSIONS
         ],
+        period=told,
+        periods=choices("/compare", {"agent": agent, "by": by if by != "version" else ""}, told),
         told=told.parameters,
         **await _compared(client, agent, by, names, told),
     )

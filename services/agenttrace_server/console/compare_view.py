@@ -5,18 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from agenttrace.showing.wording import NONE, dollars, failure_type_word, length, share, step_type_word, took_seconds
 from agenttrace_server.console import charts, comparison
 from agenttrace_server.console.change import Change, relative
 from agenttrace_server.console.comparison import Difference, Rate
-from agenttrace_server.console.wording import (
-    NONE,
-    dollars,
-    failure_type_word,
-    length,
-    share,
-    step_type_word,
-    took_seconds,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from agenttrace.showing.wording import percentile_seconds
+
 if TYPE_CHECKING:
     from agenttrace.v1.query_service_pb2 import Stats
 
@@ -119,7 +121,6 @@ def percentiles(stats: Stats) -> list[Percentile]:
     durations = stats.run_duration
     found = []
     for name in ("p50", "p90", "p95", "p99"):
-        told = getattr(durations, name) if durations.HasField(name) else None
         few = durations.count * (100 - int(name[1:])) < _FEWEST_BEYOND * 100
-        found.append(Percentile(name, told.seconds + told.nanos / 1e9 if told else None, few))
+        found.append(Percentile(name, percentile_seconds(durations, name), few))
     return found

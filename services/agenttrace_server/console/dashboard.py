@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agenttrace import AgentTraceError
-from agenttrace.filters import RunFilters
+from agenttrace.showing.wording import dollars, length, percentile_seconds, rate, share
 from agenttrace.v1.query_service_pb2 import Stats
 from agenttrace_server.console import dashboard_charts
+from agenttrace_server.console.asked import scope_filters
 from agenttrace_server.console.change import Change, points, relative
 from agenttrace_server.console.overview import SEARCHED_RUNS, Overview, read_overview
 from agenttrace_server.console.pages import render, url
-from agenttrace_server.console.periods import CHOICES, Period, period
+from agenttrace_server.console.periods import Period, choices, period
 from agenttrace_server.console.state import reader
-from agenttrace_server.console.wording import compact, dollars, length, number, percentile_seconds, rate, share
+from agenttrace_server.console.wording import compact, number
 
 _SHOWN_CODES = 8
 
@@ -59,21 +60,14 @@ async def dashboard(request: Request) -> Response:
         scope=scope,
         where=where,
         period=told,
-        periods=[(name, url("/", scope, {"since": name}), where == {**scope, "since": name}) for name in CHOICES],
+        periods=choices("/", scope, told),
         longer=url("/", scope, {"since": "30d"}),
-        rate=rate,
-        p=percentile_seconds,
     )
 
 
 async def _overview(request: Request, told: Period, scope: Mapping[str, str]) -> Overview:
-    filters: RunFilters = {}
-    if "agent" in scope:
-        filters["agent_id"] = scope["agent"]
-    if "environment" in scope:
-        filters["environment"] = scope["environment"]
     try:
-        return await read_overview(reader(request), told, filters)
+        return await read_overview(reader(request), told, scope_filters(scope))
     except* AgentTraceError as errors:
         # One says it: they are of one service, and asked at the same time.
         first = errors.exceptions[0]

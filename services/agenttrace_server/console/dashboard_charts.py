@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from agenttrace.showing.wording import counted, rate, share
 from agenttrace.v1.query_service_pb2 import Stats
 from agenttrace_server.console import charts
 from agenttrace_server.console.overview import Overview
 from agenttrace_server.console.pages import url
 from agenttrace_server.console.periods import Period, fixed
-from agenttrace_server.console.wording import counted, rate, share
 
 _OUTCOMES = ("success", "partial", "failure", "abandoned", "cancelled", "running")
 _ALWAYS = {"success", "failure"}

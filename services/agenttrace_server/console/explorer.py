@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from agenttrace.showing.wording import seconds
 from agenttrace.v1.run_pb2 import RunSummary
 from agenttrace_server.console.pages import render, url
 from agenttrace_server.console.periods import CHOICES
 from agenttrace_server.console.selection import FAILURE_TYPES, LISTS, STATUSES, Selection, selection
 from agenttrace_server.console.state import reader
-from agenttrace_server.console.wording import seconds
 
 PAGE_SIZE = 50
 _ALL_TIME = ""

@@ -20,6 +20,8 @@ from agenttrace import (
     UnauthenticatedError,
     UnavailableError,
 )
+from agenttrace.showing.run_search import SEARCHED_RUNS
+from agenttrace_server.console.finding import NoRunFits
 from agenttrace_server.console.pages import render, url
 from agenttrace_server.console.state import LoginRequired
 
@@ -38,15 +40,18 @@ class Explanation:
 
 _LATER = "This page asks again every few seconds and comes back by itself. `agenttrace-server doctor` tells more."
 _DOWN = Explanation(503, "The query service does not answer", _LATER, retry=True)
+_LATE = Explanation(504, "The answer did not come in time", "Choose a shorter period, or narrow the filters.")
 _EXPLANATIONS: dict[type[Exception], Explanation] = {
     UnavailableError: _DOWN,
-    DeadlineExceededError: Explanation(
-        504, "The answer did not come in time", "Choose a shorter period, or narrow the filters.", retry=False
-    ),
-    TimeoutError: Explanation(
-        504, "The answer did not come in time", "Choose a shorter period, or narrow the filters."
-    ),
+    DeadlineExceededError: _LATE,
+    TimeoutError: _LATE,
     RateLimitedError: Explanation(429, "Too much is asked at once", "Wait a moment, then load the page again."),
+    NoRunFits: Explanation(
+        404,
+        "There is no such run",
+        f"No run of that time, nor of the newest {SEARCHED_RUNS:,}, has an id that starts or ends like that. "
+        "It may be older than what is kept, or of another project.",
+    ),
     NotFoundError: Explanation(
         404, "There is no such run", "It may be older than what is kept, or of another project."
     ),

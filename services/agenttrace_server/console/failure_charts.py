@@ -6,11 +6,11 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from agenttrace.showing.wording import counted, failure_type_word, share
 from agenttrace_server.console import breakdown, charts
 from agenttrace_server.console.pages import url
 from agenttrace_server.console.periods import Period, fixed
 from agenttrace_server.console.selection import FAILURE_TYPES
-from agenttrace_server.console.wording import counted, failure_type_word, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agenttrace_server.console import breakdown, failure_charts
-from agenttrace_server.console.asked import one_of
+from agenttrace_server.console.asked import SCOPE, one_of, scope_filters
 from agenttrace_server.console.breakdown import Choice
 from agenttrace_server.console.failures_read import MOST_FAILURES, MOST_KINDS, STEP_DIMENSIONS, Failures, read_failures
 from agenttrace_server.console.pages import render, url
-from agenttrace_server.console.periods import CHOICES, period
+from agenttrace_server.console.periods import choices, period
 from agenttrace_server.console.selection import FAILURE_TYPES
 from agenttrace_server.console.state import reader
-from agenttrace_server.console.wording import rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from agenttrace.filters import RunFilters
 
-_SCOPE = ("agent", "version", "environment")
 _DIMENSIONS = ("agent", "version", *STEP_DIMENSIONS)
 _SHOWN_FAILURES = 15
 
@@ -31,10 +28,10 @@ _SHOWN_FAILURES = 15
 async def page(request: Request) -> Response:
     """GET /failures."""
     told = period(request.query_params)
-    chosen = {name: request.query_params[name] for name in (*_SCOPE, "type", "code") if request.query_params.get(name)}
+    chosen = {name: request.query_params[name] for name in (*SCOPE, "type", "code") if request.query_params.get(name)}
     by = one_of("by", request.query_params.get("by", "agent"), _DIMENSIONS)
     choice = Choice(one_of("type", chosen.get("type", ""), ("", *FAILURE_TYPES)), chosen.get("code", ""))
-    found = await read_failures(reader(request), told, _filters(chosen), choice, by)
+    found = await read_failures(reader(request), told, scope_filters(chosen), choice, by)
     where = {**chosen, **told.parameters}
     return render(
         request,
@@ -48,18 +45,15 @@ async def page(request: Request) -> Response:
         by_type=failure_charts.by_type(found, where),
         by_place=_by_place(found, by, where),
         by=by,
-        dimensions=_DIMENSIONS,
+        dimensions=[(name, url("/failures", where, {"by": name}) + "#by", name == by) for name in _DIMENSIONS],
         chosen=chosen,
         where=where,
         link=lambda path, changes: url(path, {**where, **changes}),
         choice=choice,
         period=told,
-        periods=[
-            (name, url("/failures", chosen, {"since": name}), where == {**chosen, "since": name}) for name in CHOICES
-        ],
+        periods=choices("/failures", chosen, told),
         most_failures=MOST_FAILURES,
         is_cut=len(found.stats.failures) >= MOST_KINDS,
-        rate=rate,
     )
 
 
@@ -68,14 +62,3 @@ def _by_place(found: Failures, by: str, where: Mapping[str, str]) -> Markup:
         return failure_charts.by_step(found, by)
     draw = failure_charts.by_agent if by == "agent" else failure_charts.by_version
     return draw(found, where)
-
-
-def _filters(chosen: Mapping[str, str]) -> RunFilters:
-    filters: RunFilters = {}
-    if "agent" in chosen:
-        filters["agent_id"] = chosen["agent"]
-    if "version" in chosen:
-        filters["agent_version"] = chosen["version"]
-    if "environment" in chosen:
-        filters["environment"] = chosen["environment"]
-    return filters

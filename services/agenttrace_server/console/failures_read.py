@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agenttrace_server.console.catalogue import Catalogue
 
@@ -74,15 +74,8 @@ async def _groups(client: AsyncQueryClient, filters: RunFilters, by: str) -> Seq
 
 
 def _filters(told: Period, scope: RunFilters, choice: Choice) -> FailureFilters:
-    filters: FailureFilters = {"since": told.start, "until": told.end}
-    if choice.type:
-        filters["type"] = choice.type
-    if choice.code:
-        filters["code"] = choice.code
-    if "agent_id" in scope:
-        filters["agent_id"] = scope["agent_id"]
-    if "agent_version" in scope:
-        filters["agent_version"] = scope["agent_version"]
-    if "environment" in scope:
-        filters["environment"] = scope["environment"]
-    return filters
+    # What tells runs apart by agent, version and environment tells their failures apart, too.
+    chosen = {name: word for name, word in choice._asdict().items() if word}
+    filters: Any = {**scope, **chosen, "since": told.start, "until": told.end}
+    found: FailureFilters = filters
+    return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from agenttrace.showing.wording import length, step_type_word
 from agenttrace_server.console.markup import element, joined, spelt
-from agenttrace_server.console.wording import length, step_type_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,13 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from agenttrace import AgentTraceError, AsyncQueryClient, UnauthenticatedError
+from agenttrace.showing.wording import status_word
 from agenttrace.v1.run_pb2 import RunSummary
 from agenttrace_server.console.explorer import PAGE_SIZE, newest_first, order
 from agenttrace_server.console.feeds import Feed, Feeds, Mailbox
 from agenttrace_server.console.pages import fill
 from agenttrace_server.console.selection import Selection, selection, watched
 from agenttrace_server.console.state import LoginRequired, console_of, reader, request_key
-from agenttrace_server.console.wording import status_word
 
 # At most so often a page is told: a run changes with each of its steps.
 _GATHER_SECONDS = 0.5

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from agenttrace import AsyncQueryClient
 from agenttrace.filters import RunFilters
+from agenttrace.showing.wording import failure_type_word, took_seconds
 from agenttrace.v1.query_service_pb2 import GetStatsResponse, Stats, StatsGroup
 from agenttrace.v1.run_pb2 import RunSummary
 from agenttrace_server.console.periods import Period
-from agenttrace_server.console.wording import failure_type_word, took_seconds
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 

@@ -12,8 +12,9 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from agenttrace_server.console import wording
+from agenttrace.showing.wording import STATUS_MARKS
 from agenttrace_server.console.state import console_of, request_key
+from agenttrace_server.console.wording import FILTERS
 
 STATIC = Path(__file__).with_name("static")
 NAVIGATION = (
@@ -38,8 +39,8 @@ def environment() -> jinja2.Environment:
     # All of them on every page: the frame of a page is sent before it is known what it will show.
     made.globals["STYLESHEETS"] = sorted(name for name in versions if name.endswith(".css"))
     made.globals["url"] = url
-    made.globals["STATUS_MARKS"] = wording.STATUS_MARKS
-    made.filters |= wording.FILTERS
+    made.globals["STATUS_MARKS"] = STATUS_MARKS
+    made.filters |= FILTERS
     return made
 
 
@@ -62,6 +63,7 @@ def fill(request: Request, template: str, **context: Any) -> str:
         "navigation": NAVIGATION,
         "path": request.url.path,
         "signed_in": bool(request_key(request)),
+        "login_required": console.settings.login_required,
         "grafana_url": console.settings.grafana_url,
     }
     return console.templates.get_template(template).render(every | context)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agenttrace import InvalidValueError
+from agenttrace.showing.values import moment_before
+from agenttrace_server.console.asked import naming
+from agenttrace_server.console.pages import url
 from agenttrace_server.console.wording import iso
 
 CHOICES = ("1h", "6h", "24h", "7d", "30d")
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _MINUTE, _HOUR, _DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 _WIDTHS = (
     *(_MINUTE * count for count in (1, 2, 5, 10, 15, 30)),
@@ -58,6 +59,11 @@ class Period:
         return [first + width * index for index in range(-(-(self.end - first) // width))]
 
 
+def choices(path: str, rest: Mapping[str, str], told: Period) -> list[tuple[str, str, bool]]:
+    """Return the periods that a page offers: their names, their addresses, and whether each is the one shown."""
+    return [(name, url(path, rest, {"since": name}), told.parameters == {"since": name}) for name in CHOICES]
+
+
 def fixed(start: dt.datetime, end: dt.datetime) -> dict[str, str]:
     """Return how an address tells a span of time that does not move on with the clock."""
     return {"since": _exact(start), "until": _exact(end)}
@@ -67,34 +73,13 @@ def period(parameters: Mapping[str, str], *, default: str = "24h") -> Period:
     """Return the period that an address tells with `since` and `until`; raise InvalidValueError for what is none."""
     now = dt.datetime.now(dt.UTC)
     told = {name: parameters[name] for name in ("since", "until") if parameters.get(name)}
-    end = moment("until", told["until"], now) if "until" in told else now
-    start = moment("since", told.get("since", default), end if "until" in told else now)
+    with naming("until"):
+        end = moment_before(told["until"], now) if "until" in told else now
+    with naming("since"):
+        start = moment_before(told.get("since", default), end)
     if start >= end:
         raise InvalidValueError("since must be before until")
     return Period(start, end, told or {"since": default})
-
-
-def moment(name: str, text: str, now: dt.datetime) -> dt.datetime:
-    """Return a time: how long before `now`, such as 90s, 30m, 24h, 7d, 2w, or a date and time in ISO 8601, UTC."""
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text, re.ASCII)
-    try:
-        if ago:
-            return now - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        time = dt.datetime.fromisoformat(text)
-        return time.astimezone(dt.UTC) if time.tzinfo else time.replace(tzinfo=dt.UTC)
-    except (ValueError, OverflowError):
-        raise InvalidValueError(f"{name} is neither a time like 2026-01-31T12:00 nor a span like 24h or 7d") from None
-
-
-def span(name: str, text: str) -> dt.timedelta:
-    """Return a length of time, such as 200ms, 1.5s or 10m; raise InvalidValueError for what is none."""
-    told = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s?(ms|[smhdw])", text, re.ASCII)
-    if told is None:
-        raise InvalidValueError(f"{name} is no length of time like 200ms, 1.5s, 10m or 2h")
-    try:
-        return dt.timedelta(**{_UNITS[told[2]]: float(told[1])})
-    except OverflowError:
-        raise InvalidValueError(f"{name} is longer than can be told") from None
 
 
 def _exact(time: dt.datetime) -> str:

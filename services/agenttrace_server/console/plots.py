@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from agenttrace_server.console import wording
+from agenttrace.showing.wording import NONE
 from agenttrace_server.console.markup import element, joined, spelt
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Plot:
         return element("a", area, href=self._links[index], tabindex=-1, aria_label=self._labels[index])
 
     def _told(self, value: float | None) -> str:
-        return wording.NONE if value is None else self._spell(value)
+        return NONE if value is None else self._spell(value)
 
     def _words(self) -> Markup:
         """Return the labels below: the first, the last and a few between, of which a narrow screen leaves some out."""
@@ -96,48 +96,40 @@ class Plot:
 
 
 class Bars(Plot):
-    """Bars over labels, the series on top of each other or beside."""
-
-    def __init__(
-        self,
-        labels: Sequence[str],
-        series: Sequence[Series],
-        spell: Callable[[float], str],
-        links: Sequence[str] = (),
-        *,
-        beside: bool = False,
-    ) -> None:
-        self._beside = beside
-        super().__init__(labels, series, spell, links)
-
-    def _highest(self) -> float:
-        if self._beside:
-            return super()._highest()
-        return max((sum(value or 0 for value in column) for column in self._columns()), default=0.0)
+    """Bars over labels."""
 
     def _columns(self) -> list[tuple[float | None, ...]]:
         return list(zip(*(one.values for one in self._series), strict=True))
 
-    def _marks(self) -> Iterator[Markup]:
-        for index, column in enumerate(self._columns()):
-            yield from self._side_by_side(index, column) if self._beside else self._stacked(index, column)
-
-    def _stacked(self, index: int, column: Sequence[float | None]) -> Iterator[Markup]:
-        floor = float(HEIGHT)
-        for one, value in zip(self._series, column, strict=True):
-            if value:
-                yield self._bar(one.style, index * self._width, self._width * _BAR_SHARE, value, floor)
-                floor -= self._height(value)
-
-    def _side_by_side(self, index: int, column: Sequence[float | None]) -> Iterator[Markup]:
-        width = self._width * _BAR_SHARE / len(column)
-        for number, (one, value) in enumerate(zip(self._series, column, strict=True)):
-            if value:
-                yield self._bar(one.style, index * self._width + number * width, width, value, float(HEIGHT))
-
     def _bar(self, style: str, x: float, width: float, value: float, floor: float) -> Markup:
         shape = upright(self._height(value), floor)
         return element("rect", class_=f"mark {style}", x=_share(x + self._width * 0.09), width=_share(width), **shape)
+
+
+class StackedBars(Bars):
+    """Bars over labels, the series on top of each other."""
+
+    def _highest(self) -> float:
+        return max((sum(value or 0 for value in column) for column in self._columns()), default=0.0)
+
+    def _marks(self) -> Iterator[Markup]:
+        for index, column in enumerate(self._columns()):
+            floor = float(HEIGHT)
+            for one, value in zip(self._series, column, strict=True):
+                if value:
+                    yield self._bar(one.style, index * self._width, self._width * _BAR_SHARE, value, floor)
+                    floor -= self._height(value)
+
+
+class BarsBeside(Bars):
+    """Bars over labels, the series beside each other."""
+
+    def _marks(self) -> Iterator[Markup]:
+        for index, column in enumerate(self._columns()):
+            width = self._width * _BAR_SHARE / len(column)
+            for number, (one, value) in enumerate(zip(self._series, column, strict=True)):
+                if value:
+                    yield self._bar(one.style, index * self._width + number * width, width, value, float(HEIGHT))
 
 
 class Lines(Plot):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agenttrace_server.console.wording import failure_type_word, length, seconds, status_word
+from agenttrace.showing.few_words import failure_facts
+from agenttrace.showing.wording import failure_type_word, length, seconds, status_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agenttrace.v1.failure_pb2 import Failure, FailureDetail
+    from agenttrace.v1.failure_pb2 import FailureDetail
     from agenttrace.v1.query_service_pb2 import GetRunResponse
     from agenttrace_server.console.catalogue import Catalogue
     from agenttrace_server.console.waterfall import Row, Timeline
@@ -67,7 +68,7 @@ def root_cause(detail: GetRunResponse, timeline: Timeline, catalogue: Catalogue)
         row=row,
         every_attempt=row is not None and row.attempt_count > 1 and all(it.failed for it in row.attempts),
         offset=_offset(root, timeline) if root else "",
-        facts=_facts(root.failure) if root else (),
+        facts=tuple(failure_facts(root.failure)) if root else (),
         led_to=led_to[:_MOST_LINKS],
         others=others + max(0, len(led_to) - _MOST_LINKS),
         recovered=recovered,
@@ -96,17 +97,6 @@ def _led_to(causes: Sequence[FailureDetail], failures: Sequence[FailureDetail]) 
 
 def _offset(root: FailureDetail, timeline: Timeline) -> str:
     return length(max(0.0, seconds(root.failure.occur_time) - timeline.start))
-
-
-def _facts(failure: Failure) -> list[str]:
-    facts = [f"exception {failure.exception_type}"] if failure.exception_type else []
-    if failure.HasField("http_status"):
-        facts.append(f"HTTP status {failure.http_status}")
-    if failure.HasField("grpc_status"):
-        facts.append(f"gRPC status {failure.grpc_status}")
-    if failure.HasField("retryable"):
-        facts.append("a retry could help" if failure.retryable else "a retry cannot help")
-    return facts
 
 
 def _verdict(status: str) -> str:

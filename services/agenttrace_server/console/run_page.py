@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from agenttrace_server.console import waterfall
+from agenttrace.showing.run_search import part_of_id
+from agenttrace_server.console import timeline_part, waterfall
+from agenttrace_server.console.asked import naming
 from agenttrace_server.console.catalogue import Catalogue
+from agenttrace_server.console.finding import by_part
 from agenttrace_server.console.lanes import Lanes
 from agenttrace_server.console.neighbours import neighbours
 from agenttrace_server.console.pages import render
@@ -15,7 +18,6 @@ from agenttrace_server.console.run_view import from_parameters
 from agenttrace_server.console.state import reader
 from agenttrace_server.console.step_details import attribute, details, short
 from agenttrace_server.console.time_spent import time_spent
-from agenttrace_server.console.timeline_part import PAGE_ROWS, part
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,14 +27,20 @@ _FAILURES = 25
 
 
 async def page(request: Request) -> Response:
-    """GET /runs/{run_id}."""
+    """GET /runs/{run_id}: the run, or the way to it from a part of its id."""
+    with naming("run_id"):
+        part = part_of_id(request.path_params["run_id"])
+    return await _run(request, part.text) if part.is_whole else await by_part(request, part)
+
+
+async def _run(request: Request, run_id: str) -> Response:
     view = from_parameters(request.query_params)
     client = reader(request)
-    detail, codes = await asyncio.gather(client.run(request.path_params["run_id"]), client.failure_codes())
+    detail, codes = await asyncio.gather(client.run(run_id), client.failure_codes())
     beside = await neighbours(client, detail.run.run)
     # Most of a second for the largest of runs, in which other pages shall not wait.
     timeline = await asyncio.to_thread(waterfall.timeline, detail)
-    shown = part(timeline, view)
+    shown = timeline_part.part(timeline, view)
     catalogue = Catalogue(codes)
     return render(
         request,
@@ -48,7 +56,7 @@ async def page(request: Request) -> Response:
         neighbours=beside,
         timeline=timeline,
         part=shown,
-        page_rows=PAGE_ROWS,
+        page_rows=timeline_part.PAGE_ROWS,
         lanes=Lanes(shown, view),
         spent=time_spent(timeline),
         chosen=details(timeline, view.step) if view.step else None,

@@ -12,7 +12,8 @@ from starlette.datastructures import QueryParams
 
 from agenttrace import InvalidValueError
 from agenttrace.filters import RunFilters
-from agenttrace_server.console.periods import moment, span
+from agenttrace.showing.values import attribute, moment_before, span
+from agenttrace_server.console.asked import naming
 
 STATUSES = ("success", "failure", "partial", "running", "cancelled", "abandoned")
 FAILURE_TYPES = ("tool", "model", "retrieval", "orchestration")
@@ -80,13 +81,14 @@ def selection(parameters: QueryParams) -> Selection:
     """Return what an address asks for; raise InvalidValueError for a value that is none."""
     told = {name: values for name in PARAMETERS if (values := _values(name, parameters.getlist(name)))}
     filters: Any = {LISTS[name]: list(values) for name, values in told.items() if name in LISTS}
-    filters |= _each(told, _SINGLE, lambda _, text: text)
+    filters |= _each(told, _SINGLE, str)
     filters |= _each(told, _SPANS, span)
     filters |= _each(told, _YES_NO, _yes_no)
     now = dt.datetime.now(dt.UTC)
-    filters |= _each(told, {"since": "since", "until": "until"}, lambda name, text: moment(name, text, now))
+    filters |= _each(told, {"since": "since", "until": "until"}, lambda text: moment_before(text, now))
     if "attribute" in told:
-        filters["attributes"] = dict(map(_attribute, told["attribute"]))
+        with naming("attribute"):
+            filters["attributes"] = dict(map(attribute, told["attribute"]))
     return Selection(told, filters)
 
 
@@ -109,28 +111,16 @@ def _values(name: str, given: list[str]) -> tuple[str, ...]:
     return found
 
 
-def _each(
-    told: Mapping[str, tuple[str, ...]], names: Mapping[str, str], parse: Callable[[str, str], Any]
-) -> dict[str, Any]:
-    return {ours: parse(name, told[name][0]) for name, ours in names.items() if name in told}
+def _each(told: Mapping[str, tuple[str, ...]], names: Mapping[str, str], parse: Callable[[str], Any]) -> dict[str, Any]:
+    found = {}
+    for name, ours in names.items():
+        if name in told:
+            with naming(name):
+                found[ours] = parse(told[name][0])
+    return found
 
 
-def _yes_no(name: str, text: str) -> bool:
+def _yes_no(text: str) -> bool:
     if text not in {"yes", "no"}:
-        raise InvalidValueError(f"{name} is yes or no")
+        raise InvalidValueError("yes or no")
     return text == "yes"
-
-
-def _attribute(text: str) -> tuple[str, bool | int | float | str]:
-    """A key and its value: true and false, numbers, else a token."""
-    key, equals, told = text.partition("=")
-    if not key or not equals:
-        raise InvalidValueError("attribute is not of the form key=value")
-    if told in {"true", "false"}:
-        return key, told == "true"
-    for kind in (int, float):
-        try:
-            return key, kind(told)
-        except ValueError:
-            pass
-    return key, told

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agenttrace.showing.few_words import step_facts
+from agenttrace.showing.wording import dollars, length, seconds, step_status_word, step_type_word
 from agenttrace.v1 import step_pb2
-from agenttrace_server.console.wording import counted, dollars, length, seconds, step_status_word, step_type_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ def details(timeline: Timeline, step_id: str) -> StepDetails | None:
 
 def short(step: Step) -> str:
     """Return its tokens, cost and model, or what it found; the most telling first."""
-    return " · ".join(_short(step))
+    return " · ".join(step_facts(step, " → "))
 
 
 def attribute(value: AttributeValue) -> str:
@@ -65,21 +66,6 @@ def attribute(value: AttributeValue) -> str:
     kind = value.WhichOneof("value")
     told = getattr(value, kind) if kind else ""
     return str(told).lower() if isinstance(told, bool) else str(told)
-
-
-def _short(step: Step) -> Iterator[str]:
-    usage = step.model.usage
-    if usage.HasField("input_tokens") or usage.HasField("output_tokens"):
-        yield f"{usage.input_tokens:,} → {usage.output_tokens:,}"
-    if step.model.HasField("cost_micro_usd"):
-        yield dollars(step.model.cost_micro_usd)
-    model = step.model.response_model or step.model.request_model
-    if model:
-        yield model
-    if step.retrieval.HasField("result_count"):
-        yield f"{counted(step.retrieval.result_count, 'record')} {step.retrieval.source}".rstrip()
-    if step.tool.name and step.tool.name != step.name:
-        yield step.tool.name
 
 
 def _times(attempt: Attempt, timeline: Timeline) -> Iterator[Fact]:

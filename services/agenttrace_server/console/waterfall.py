@@ -6,23 +6,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agenttrace.showing.step_order import as_recorded, gaps, is_in_the_middle, nanoseconds, time_span, work_of
 from agenttrace.v1.step_pb2 import STEP_STATUS_ERROR
 from agenttrace_server.console import critical_path
 from agenttrace_server.console.critical_path import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from google.protobuf.timestamp_pb2 import Timestamp
+    from collections.abc import Iterator, Mapping, Sequence
 
     from agenttrace.v1.failure_pb2 import FailureDetail
     from agenttrace.v1.query_service_pb2 import GetRunResponse
-    from agenttrace.v1.run_pb2 import RunSummary
     from agenttrace.v1.step_pb2 import Step
-
-# Of more attempts than this, a row's first cell tells the first and the last; its lane has them all.
-MOST_ATTEMPTS = 6
-_FIRST_ATTEMPTS, _LAST_ATTEMPTS = 3, 2
 
 
 @dataclass(slots=True)
@@ -142,8 +136,8 @@ class Timeline:
 
 def timeline(detail: GetRunResponse) -> Timeline:
     """Return the timeline of a run with all its steps and failures."""
-    steps = sorted(detail.steps, key=lambda step: (step.sequence, _nanos(step.start_time), step.step_id))
-    start, end = _span(detail.run, steps)
+    steps = as_recorded(detail.steps)
+    start, end = time_span(detail.run, steps)
     spans = {step.step_id: _span_of(step, start) for step in steps}
     whole = (end - start) / 1e9
     critical = critical_path.critical(spans, whole)
@@ -158,53 +152,23 @@ def timeline(detail: GetRunResponse) -> Timeline:
         for step in steps
     ]
     missing = detail.completeness.missing_step_count
-    rows = _rows(attempts, _gaps(steps, missing))
+    rows = _rows(attempts, gaps(steps, missing))
     missing_after = missing - sum(row.missing_before for row in rows)
     return Timeline(list(_nested(rows, attempts)), start / 1e9, whole, missing_after, critical.get("", ()))
-
-
-def work_of(step: Step) -> str:
-    """Return what the attempts at the same work have in common: the id of the first."""
-    return step.retry_of_step_id or step.step_id
 
 
 def attempt_marks(row: Row) -> list[tuple[int, Attempt | None]]:
     """Return each attempt with its number: None with the number of one that is missing, with 0 for those left out."""
     by_number = {attempt.number: attempt for attempt in row.attempts}
-    numbers = [*range(1, row.attempt_count + 1)]
-    if len(numbers) > MOST_ATTEMPTS:
-        numbers[_FIRST_ATTEMPTS:-_LAST_ATTEMPTS] = [0]
-    return [(number, by_number.get(number)) for number in numbers]
-
-
-def _span(summary: RunSummary, steps: Sequence[Step]) -> tuple[int, int]:
-    run = summary.run
-    start = min([_nanos(run.start_time), *(_nanos(step.start_time) for step in steps)])
-    # Of a run that goes on, the last sign of life: its latest step may still be at work.
-    end = run.end_time if run.HasField("end_time") else run.heartbeat_time
-    return start, max([start, _nanos(end), *(_nanos(step.end_time) for step in steps)])
+    count = row.attempt_count
+    numbers = (0 if is_in_the_middle(number, count) else number for number in range(1, count + 1))
+    # Its lane has them all: here one 0 stands for all that are left out.
+    return [(number, by_number.get(number)) for number in dict.fromkeys(numbers)]
 
 
 def _span_of(step: Step, start: int) -> Span:
-    return Span((_nanos(step.start_time) - start) / 1e9, (_nanos(step.end_time) - start) / 1e9, step.parent_step_id)
-
-
-def _nanos(time: Timestamp) -> int:
-    # Whole numbers: seconds since 1970 as a float are good for a quarter of a microsecond only.
-    return time.seconds * 1_000_000_000 + time.nanos
-
-
-def _gaps(ordered: Iterable[Step], missing: int) -> dict[str, int]:
-    """Return how many numbers of the sequence are left out before a step, where steps are missing at all."""
-    gaps: dict[str, int] = {}
-    expected = 0
-    for step in ordered:
-        gap = min(step.sequence - expected, missing)
-        if gap > 0:
-            gaps[step.step_id] = gap
-            missing -= gap
-        expected = step.sequence + 1
-    return gaps
+    begins, ends = ((nanoseconds(time) - start) / 1e9 for time in (step.start_time, step.end_time))
+    return Span(begins, ends, step.parent_step_id)
 
 
 def _rows(attempts: Sequence[Attempt], gaps: Mapping[str, int]) -> list[Row]:

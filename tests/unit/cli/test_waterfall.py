@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from agenttrace.cli import wording
 from agenttrace.cli.waterfall import rows, shortened
 from agenttrace.v1 import step_pb2
 
@@ -78,14 +77,3 @@ def test_gaps_are_shown_only_where_steps_are_missing():
 
     assert [row.missing_before for row in rows(steps, [], 0)] == [0, 0, 0]
     assert [row.missing_before for row in rows(steps, [], 4)] == [0, 2, 2]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "-"), (0, "0 ms"), (0.00004, "40 µs"), (0.0042, "4.2 ms"), (0.25, "250 ms"), (0.9996, "1.00 s"),
-        (9.87, "9.87 s"), (59.94, "59.9 s"), (75, "1 m 15 s"), (7325, "2 h 02 m"),
-    ],
-)  # fmt: skip
-def test_lengths_are_spelt_with_about_three_digits(seconds, text):
-    assert wording.length(seconds) == text

@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from markupsafe import Markup
 
-from agenttrace_server.console import charts, wording
+from agenttrace.showing.wording import NONE
+from agenttrace_server.console import charts
 from agenttrace_server.console.charts import Bar, Interval, Series
 from agenttrace_server.console.plots import round_up
 
@@ -28,7 +29,7 @@ def test_a_chart_over_labels_has_the_same_numbers_as_a_table(draw: object) -> No
     chart = parsed(draw(HOSTILE, LABELS, [Series("a", "k-1", [1, None, 3]), Series(HOSTILE, "k-2", [0, 0, 1_234])]))  # type: ignore[operator]
 
     assert texts(chart, ".//tbody/tr/th") == LABELS
-    assert texts(chart, ".//tbody/tr/td") == ["1", "0", wording.NONE, "0", "3", "1,234"]
+    assert texts(chart, ".//tbody/tr/td") == ["1", "0", NONE, "0", "3", "1,234"]
     assert texts(chart, ".//thead//th") == ["a", HOSTILE]
     assert texts(chart, "figcaption") == [HOSTILE]
     assert chart.find("svg").get("aria-label") == HOSTILE  # type: ignore[union-attr]

@@ -26,6 +26,12 @@ def test_the_sdk_needs_nothing_but_grpc_and_protobuf():
     assert not outside & modules_after("import agenttrace; agenttrace.Tracer; agenttrace.QueryClient")
 
 
+def test_an_agent_that_records_loads_nothing_that_shows():
+    loaded = modules_after("import agenttrace; agenttrace.Tracer; agenttrace.current_run; agenttrace.wrap")
+
+    assert not [name for name in loaded if name.startswith(("agenttrace.showing", "agenttrace.cli"))]
+
+
 @pytest.mark.parametrize("name", agenttrace.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(agenttrace, name) is not None

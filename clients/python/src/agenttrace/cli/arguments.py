@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import agenttrace
 from agenttrace.cli import words
-from agenttrace.cli.values import attribute, count, moment, positive, span
+from agenttrace.cli.values import count, flag, positive
+from agenttrace.showing.values import attribute, moment, span
 
 _Parser: TypeAlias = argparse.ArgumentParser
 
@@ -115,8 +116,8 @@ def _add_scope(command: argparse._ActionsContainer) -> None:
     )
     command.add_argument("--agent-version", action="append", metavar="VERSION")
     command.add_argument("--environment", action="append", metavar="NAME")
-    command.add_argument("--since", type=moment, metavar="TIME", help="such as 24h, 7d or 2026-01-31T12:00 (UTC)")
-    command.add_argument("--until", type=moment, metavar="TIME")
+    command.add_argument("--since", type=flag(moment), metavar="TIME", help="such as 24h, 7d or 2026-01-31T12:00 (UTC)")
+    command.add_argument("--until", type=flag(moment), metavar="TIME")
 
 
 def _add_run_filters(command: _Parser) -> None:
@@ -126,12 +127,14 @@ def _add_run_filters(command: _Parser) -> None:
     which.add_argument("--failure-type", action="append", metavar="TYPE", help=", ".join(words.FAILURE_TYPES))
     which.add_argument("--failure-code", action="append", metavar="CODE", help="such as timeout")
     which.add_argument("--tag", action="append", metavar="TAG", help="with all of these tags")
-    which.add_argument("--attribute", action="append", type=attribute, metavar="KEY=VALUE", help="with all of these")
+    which.add_argument(
+        "--attribute", action="append", type=flag(attribute), metavar="KEY=VALUE", help="with all of these"
+    )
     which.add_argument("--session", metavar="ID")
     which.add_argument("--user-key", metavar="HASH", help="of the user with this keyed hash")
     which.add_argument("--parent-run", metavar="ID", help="started by this run")
-    which.add_argument("--min-duration", type=span, metavar="SPAN", help="that took at least 200ms, 1.5s, 10m, …")
-    which.add_argument("--max-duration", type=span, metavar="SPAN")
+    which.add_argument("--min-duration", type=flag(span), metavar="SPAN", help="that took at least 200ms, 1.5s, 10m, …")
+    which.add_argument("--max-duration", type=flag(span), metavar="SPAN")
     optional: Any = {"action": argparse.BooleanOptionalAction}
     which.add_argument("--has-retries", **optional, help="with (without) a step that was tried again")
     which.add_argument("--incomplete", **optional, help="with (without) steps that have not arrived")
@@ -159,7 +162,9 @@ def _add_failures(command: _Parser) -> None:
 
 def _add_stats(command: _Parser) -> None:
     command.add_argument("--by", choices=words.GROUPS, help="one row for each")
-    command.add_argument("--bucket", type=span, metavar="SPAN", help="the width of a bar in time; fitting unless told")
+    command.add_argument(
+        "--bucket", type=flag(span), metavar="SPAN", help="the width of a bar in time; fitting unless told"
+    )
     _add_run_filters(command)
 
 

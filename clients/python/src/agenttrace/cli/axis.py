@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agenttrace.cli import wording
+from agenttrace.showing import wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from agenttrace.cli import json_output, tables, wording
+from agenttrace.cli import json_output, styles, tables
 from agenttrace.cli.columns import WHOLE_IDS
 from agenttrace.cli.exit_codes import DONE
 from agenttrace.cli.selecting import run_filters
 from agenttrace.errors import InvalidValueError
+from agenttrace.showing import wording
 from agenttrace.watching import Told
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def watch(client: QueryClient, options: Namespace, console: Console) -> int:
         for changed in changes(client, options, options.limit):
             newest = _newest(newest | {summary.run.run_id: summary for summary in changed}, options.limit)
             shown = list(newest.values())[: max(1, console.height - 3)]
-            state = f"{wording.count(len(newest), 'run')}, live; Ctrl-C ends it"
+            state = f"{wording.counted(len(newest), 'run')}, live; Ctrl-C ends it"
             screen.update(Group(tables.runs(shown, console.width), Text(state, "dim")), refresh=True)
     return DONE
 
@@ -72,24 +73,24 @@ def line(summary: RunSummary, width: int) -> Text:
     run = summary.run
     text = Text()
     text.append(wording.clock(summary.update_time, "%H:%M:%S "), "dim")
-    status = wording.status(run.status)
+    status = styles.status(run.status)
     status.pad_right(12 - status.cell_len)
     text.append_text(status)
-    text.append(f"{run.run_id if width >= WHOLE_IDS else run.run_id[: wording.SHORT_ID]} ")
+    text.append(f"{run.run_id if width >= WHOLE_IDS else wording.short_id(run.run_id)} ")
     text.append(f" {run.agent_id or '(not told)'} {run.agent_version}".rstrip(), "bold")
     text.append(f"  {' · '.join(_facts(summary))}")
     if summary.failure_codes:
-        style = "red" if wording.is_bad(run.status) else "dim red"
+        style = "red" if styles.is_bad(run.status) else "dim red"
         text.append(f"  ✗ {', '.join(summary.failure_codes)}", style)
     return text
 
 
 def _facts(summary: RunSummary) -> Iterator[str]:
     if summary.run.HasField("end_time"):
-        yield wording.took(summary)
-    yield wording.count(summary.step_count, "step")
+        yield wording.length(wording.took_seconds(summary))
+    yield wording.counted(summary.step_count, "step")
     if summary.retry_count:
-        yield wording.count(summary.retry_count, "retry", "retries")
+        yield wording.counted(summary.retry_count, "retry", "retries")
 
 
 def _newest(runs: dict[str, RunSummary], most: int) -> dict[str, RunSummary]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from agenttrace.showing.wording import enum_word
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -45,13 +47,6 @@ def plain(message: Message) -> Any:
     }
 
 
-def word(enum: Any, number: int) -> str:
-    """Return the name of an enum's value without its prefix."""
-    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
-    value = enum.values_by_number.get(number)
-    return value.name.removeprefix(prefix) if value else str(number)
-
-
 def _field(message: Message, field: Any) -> Any:
     value = getattr(message, field.name)
     if hasattr(value, "keys"):
@@ -65,4 +60,4 @@ def _field(message: Message, field: Any) -> Any:
 def _scalar(value: Any, field: Any) -> Any:
     if field.message_type is not None:
         return plain(value)
-    return value if field.enum_type is None else word(field.enum_type, value)
+    return value if field.enum_type is None else enum_word(field.enum_type, value)

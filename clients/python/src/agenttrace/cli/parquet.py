@@ -12,8 +12,9 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from agenttrace.cli.json_output import plain, word
+from agenttrace.cli.json_output import plain
 from agenttrace.errors import InvalidValueError
+from agenttrace.showing.wording import enum_word
 from agenttrace.v1.query_service_pb2 import GetRunResponse
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _row(message: Any, left_out: Set[str] = frozenset()) -> dict[str, Any]:
 
 def _scalar(value: Any, field: Any) -> Any:
     if field.enum_type is not None:
-        return word(field.enum_type, value)
+        return enum_word(field.enum_type, value)
     if field.message_type is None:
         return value
     if field.message_type.full_name == "google.protobuf.Timestamp":

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from agenttrace.cli import wording
+from agenttrace.cli import styles
 from agenttrace.cli.waterfall import rows
 from agenttrace.cli.waterfall_view import WaterfallView
+from agenttrace.showing import wording
+from agenttrace.showing.few_words import failure_facts
+from agenttrace.showing.step_order import time_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,9 +44,7 @@ def _facts(detail: GetRunResponse) -> Iterator[Text]:
     run = detail.run.run
     status = wording.status_word(run.status)
     line = Text()
-    line.append(
-        f" {wording.STATUS_MARKS.get(status, '·')} {status} ", f"reverse {wording.STATUS_STYLES.get(status, '')}"
-    )
+    line.append(f" {styles.status(run.status).plain} ", f"reverse {styles.STATUS_STYLES.get(status, '')}")
     line.append(f" {run.agent_id or '(agent not told)'} {run.agent_version}".rstrip(), "bold")
     line.append(f" · {run.environment or 'production'}")
     yield line
@@ -67,17 +68,17 @@ def _times(summary: RunSummary) -> Iterator[str]:
     run = summary.run
     yield f"started {wording.clock(run.start_time)} UTC"
     if run.HasField("end_time"):
-        yield f"took {wording.length(wording.seconds(run.end_time) - wording.seconds(run.start_time))}"
+        yield f"took {wording.length(wording.took_seconds(summary))}"
     else:
         yield f"not ended; last sign of life {wording.clock(summary.update_time, '%H:%M:%S')}"
 
 
 def _amounts(summary: RunSummary) -> Iterator[str]:
-    yield wording.count(summary.step_count, "step")
+    yield wording.counted(summary.step_count, "step")
     if summary.failed_step_count:
         yield f"{summary.failed_step_count:,} failed"
     if summary.retry_count:
-        yield wording.count(summary.retry_count, "retry", "retries")
+        yield wording.counted(summary.retry_count, "retry", "retries")
     if summary.input_tokens or summary.output_tokens:
         yield f"{summary.input_tokens:,} tokens in, {summary.output_tokens:,} out"
     if summary.cost_micro_usd:
@@ -89,7 +90,7 @@ def _completeness(detail: GetRunResponse) -> Text:
     if told.complete:
         return Text("complete: every step the agent recorded is here", "green")
     if told.missing_step_count:
-        return Text(f"incomplete: {wording.count(told.missing_step_count, 'step')} missing", "bold yellow")
+        return Text(f"incomplete: {wording.counted(told.missing_step_count, 'step')} missing", "bold yellow")
     if told.missing_step_ids:
         return Text("incomplete: a step that others refer to is missing", "bold yellow")
     if not detail.run.run.HasField("end_time"):
@@ -106,19 +107,19 @@ def _why(detail: GetRunResponse, codes: Mapping[tuple[int, str], FailureCode]) -
     recovered = len(detail.failures) - unrecovered
     others = unrecovered - (root is not None)
     if others > 0:
-        yield Text(f"{wording.count(others, 'more failure')} not recovered; each is marked at its step", "red")
+        yield Text(f"{wording.counted(others, 'more failure')} not recovered; each is marked at its step", "red")
     if recovered:
-        yield Text(f"{wording.count(recovered, 'failure')} recovered by a retry", "green")
+        yield Text(f"{wording.counted(recovered, 'failure')} recovered by a retry", "green")
     if not detail.failures:
         yield _without_failures(wording.status_word(detail.run.run.status))
 
 
 def _without_failures(status: str) -> Text:
-    if status == "ABANDONED":
+    if status == "abandoned":
         return Text(
             "nothing was received of it for its lease: its process may have died after the last step", "magenta"
         )
-    if status in {"FAILURE", "PARTIAL"}:
+    if status in {"failure", "partial"}:
         return Text("the agent recorded no failure: the last steps are where to look", "yellow")
     return Text("no failures", "green")
 
@@ -134,7 +135,7 @@ def _failure(
     if entry is not None:
         yield _below(Text(f"{entry.title}."))
         yield _below(Text(f"→ {entry.remedy}", "bold"))
-    facts = list(_failure_facts(root))
+    facts = list(failure_facts(failure))
     if facts:
         yield _below(Text(" · ".join(facts), "dim"))
     led_to = [found for found in detail.failures if found.failure.caused_by_failure_id == failure.failure_id]
@@ -155,23 +156,6 @@ def _place(root: FailureDetail, summary: RunSummary) -> str:
     return f"{where}, {wording.length(max(0.0, offset))} after the start"
 
 
-def _failure_facts(root: FailureDetail) -> Iterator[str]:
-    failure = root.failure
-    if failure.exception_type:
-        yield f"exception {failure.exception_type}"
-    if failure.HasField("http_status"):
-        yield f"HTTP status {failure.http_status}"
-    if failure.HasField("grpc_status"):
-        yield f"gRPC status {failure.grpc_status}"
-    if failure.HasField("retryable"):
-        yield "a retry could help" if failure.retryable else "a retry cannot help"
-
-
 def _span(summary: RunSummary, steps: Sequence[Step]) -> tuple[float, float]:
-    """Return when the first thing of the run began and the last ended."""
-    starts = [wording.seconds(step.start_time) for step in steps]
-    ends = [wording.seconds(step.end_time) for step in steps]
-    start = wording.seconds(summary.run.start_time)
-    # Of a run that goes on, the last sign of life: its latest step may still be running.
-    end = wording.seconds(summary.run.end_time if summary.run.HasField("end_time") else summary.run.heartbeat_time)
-    return min([start, *starts]), max([end, *ends])
+    start, end = time_span(summary, steps)
+    return start / 1e9, end / 1e9

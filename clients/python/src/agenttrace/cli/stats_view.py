@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agenttrace.cli import tables, wording
+from agenttrace.cli import tables
 from agenttrace.cli.bars import sparkline
 from agenttrace.cli.over_time import values
+from agenttrace.showing import wording
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
@@ -51,7 +53,7 @@ def _totals(answer: GetStatsResponse) -> Iterator[Text]:
     span = answer.start_time_range
     about = " (percentiles within 5 %)" if answer.approximate else ""
     yield Text(f"{_time(span, 'start_time')} to {_time(span, 'end_time')} UTC{about}", "dim")
-    line = Text(wording.count(stats.run_count, "run"), "bold")
+    line = Text(wording.counted(stats.run_count, "run"), "bold")
     line.append(" · ", "not bold")
     rate = wording.rate(stats, "failure_rate")
     line.append(f"{wording.share(rate)} failed", "bold red" if rate else "not bold green")
@@ -61,9 +63,9 @@ def _totals(answer: GetStatsResponse) -> Iterator[Text]:
         f"{name} {wording.percentile(stats.run_duration, name)}" for name in ("p50", "p90", "p95", "p99")
     )
     yield Text(f"a run took {durations}")
-    recovered = wording.count(stats.recovered_failure_count, "failure")
-    steps = wording.count(stats.step_count, "step")
-    retries = wording.count(stats.retry_count, "retry", "retries")
+    recovered = wording.counted(stats.recovered_failure_count, "failure")
+    steps = wording.counted(stats.step_count, "step")
+    retries = wording.counted(stats.retry_count, "retry", "retries")
     yield Text(f"{steps}, {stats.failed_step_count:,} failed · {retries}, {recovered} recovered")
     tokens = f"{stats.input_tokens:,} tokens in, {stats.output_tokens:,} out"
     yield Text(f"{tokens} · {wording.dollars(stats.cost_micro_usd)}")
@@ -75,7 +77,7 @@ def _history(history: OverTime, width: int) -> Iterator[Text]:
         ("runs", "cyan", lambda stats: stats.run_count, lambda value: f"{value:,.0f}"),
         ("failed", "red", lambda stats: wording.rate(stats, "failure_rate"), wording.share),
         ("p95", "yellow", lambda stats: wording.percentile_seconds(stats.run_duration, "p95"), wording.length),
-        ("cost", "green", lambda stats: stats.cost_micro_usd, lambda value: wording.dollars(int(value))),
+        ("cost", "green", lambda stats: stats.cost_micro_usd, wording.dollars),
     ]
     series = history.whole[-max(8, width - _LABEL - 24) :]
     for name, style, value, spelt in measures:
@@ -87,7 +89,15 @@ def _history(history: OverTime, width: int) -> Iterator[Text]:
         line.append(sparkline(found), f"not dim {style}")
         line.append(f"  up to {spelt(highest)}", "not dim")
         yield line
-    yield Text(" " * _LABEL + f"one bar is {wording.span(history.width)}; · no runs", "dim")
+    yield Text(" " * _LABEL + f"one bar is {_in_largest_unit(history.width)}; · no runs", "dim")
+
+
+def _in_largest_unit(width: dt.timedelta) -> str:
+    of_seconds = width.total_seconds()
+    for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if of_seconds >= size and of_seconds % size == 0:
+            return wording.counted(int(of_seconds // size), name)
+    return wording.length(of_seconds)
 
 
 def _statuses(stats: Stats) -> Iterator[str]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agenttrace.cli import wording
+from agenttrace.cli import styles
 from agenttrace.cli.bars import sparkline
 from agenttrace.cli.columns import WHOLE_IDS, WIDE, Column, table
 from agenttrace.cli.over_time import values
+from agenttrace.showing import wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,22 +93,22 @@ def failure_stats(rows: Iterable[FailureStats], width: int) -> Table:
 def _run_row(summary: RunSummary, *, wide: bool, whole_ids: bool) -> list[str | Text]:
     run = summary.run
     return [
-        run.run_id if whole_ids else run.run_id[: wording.SHORT_ID],
-        wording.status(run.status),
+        run.run_id if whole_ids else wording.short_id(run.run_id),
+        styles.status(run.status),
         run.agent_id or Text("(not told)", "dim"),
         *([run.agent_version] if wide else []),
         wording.clock(run.start_time, "%m-%d %H:%M"),
-        wording.took(summary),
+        wording.length(wording.took_seconds(summary)),
         f"{summary.step_count:,}",
         Text(f"{summary.retry_count:,}" if summary.retry_count else "", "yellow"),
-        Text(", ".join(summary.failure_codes), "red" if wording.is_bad(run.status) else "dim red"),
+        Text(", ".join(summary.failure_codes), "red" if styles.is_bad(run.status) else "dim red"),
     ]
 
 
 def _failure_row(detail: FailureDetail, *, wide: bool, whole_ids: bool) -> list[str | Text]:
     failure = detail.failure
     return [
-        failure.run_id if whole_ids else failure.run_id[: wording.SHORT_ID],
+        failure.run_id if whole_ids else wording.short_id(failure.run_id),
         wording.clock(failure.occur_time, "%m-%d %H:%M"),
         Text(failure.code, "dim red" if detail.recovered else "red"),
         *([wording.failure_type_word(failure.type)] if wide else []),
@@ -136,7 +137,7 @@ def _group_row(row: StatsGroup, drawn: str, *, wide: bool) -> list[str | Text]:
 def _step_type_row(row: StepTypeStats) -> list[str | Text]:
     kind = wording.step_type_word(row.type)
     return [
-        Text(kind, wording.TYPE_STYLES.get(kind, "")),
+        Text(kind.upper(), styles.TYPE_STYLES.get(kind, "")),
         f"{row.step_count:,}",
         Text(f"{row.failed_step_count:,}", "red" if row.failed_step_count else "dim"),
         Text(f"{row.retry_count:,}", "yellow" if row.retry_count else "dim"),

@@ -1,32 +1,28 @@
-"""Values of flags: times, spans, counts and attributes."""
+"""Values of flags: those that only the command line has, and how it refuses those it shares."""
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import re
+from typing import TYPE_CHECKING, TypeVar
 
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from agenttrace.errors import InvalidValueError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def moment(text: str) -> dt.datetime | dt.timedelta:
-    """Return a time: how long ago, such as 90s, 30m, 24h, 7d, 2w, or a date and time in ISO 8601."""
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
-    if ago:
-        return dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        time = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("neither a time like 2026-01-31T12:00 nor a span like 24h or 7d") from None
-    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+ValueT = TypeVar("ValueT")
 
 
-def span(text: str) -> dt.timedelta:
-    """Return a length of time, such as 200ms, 1.5s or 10m."""
-    told = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)(ms|[smhdw])", text)
-    if told is None:
-        raise argparse.ArgumentTypeError("not a length of time like 200ms, 1.5s, 10m or 2h")
-    return dt.timedelta(**{_UNITS[told[2]]: float(told[1])})
+def flag(parse: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
+    """Return a parser whose refusal is told beside the flag's name, as wrong usage."""
+
+    def parse_flag(text: str) -> ValueT:
+        try:
+            return parse(text)
+        except InvalidValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse_flag
 
 
 def positive(text: str) -> int:
@@ -41,18 +37,3 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError("not a whole number from 0 on")
     return int(text)
-
-
-def attribute(text: str) -> tuple[str, bool | int | float | str]:
-    """Return a key and its value: true and false, numbers, else a token."""
-    key, equals, told = text.partition("=")
-    if not key or not equals:
-        raise argparse.ArgumentTypeError("not of the form KEY=VALUE")
-    if told in {"true", "false"}:
-        return key, told == "true"
-    for kind in (int, float):
-        try:
-            return key, kind(told)
-        except ValueError:
-            pass
-    return key, told

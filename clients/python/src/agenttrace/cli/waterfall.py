@@ -6,15 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from agenttrace.showing.step_order import as_recorded, gaps, is_in_the_middle, work_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agenttrace.v1.failure_pb2 import FailureDetail
     from agenttrace.v1.step_pb2 import Step
 
-# Of more attempts than this the middle ones are told in one line.
-MOST_ATTEMPTS = 6
-_FIRST_ATTEMPTS, _LAST_ATTEMPTS = 3, 2
 # How many levels of nesting are told apart on the screen.
 _DEEPEST = 8
 
@@ -54,14 +53,14 @@ class Row:
 
 def rows(steps: Iterable[Step], failures: Iterable[FailureDetail], missing: int) -> list[Row]:
     """Return the rows of a run: parents before their children, each level in the order it ran."""
-    ordered = sorted(steps, key=lambda step: (step.sequence, step.start_time.ToNanoseconds(), step.step_id))
+    ordered = as_recorded(steps)
     attempts = _attempt_counts(ordered)
-    gaps = _gaps(ordered, missing)
+    missing_before = gaps(ordered, missing)
     failed = defaultdict(list)
     for failure in failures:
         failed[failure.failure.step_id].append(failure)
     return [
-        Row(step, place, attempts[group(step)], failed[step.step_id], gaps.get(step.step_id, 0))
+        Row(step, place, attempts[work_of(step)], failed[step.step_id], missing_before.get(step.step_id, 0))
         for step, place in _nested(_attempts_together(ordered))
     ]
 
@@ -72,7 +71,7 @@ def shortened(rows: Sequence[Row]) -> list[Row]:
     shown: list[Row] = []
     left_out = 0
     for row in rows:
-        if _is_in_the_middle(row) and row.step.step_id not in parents and not any(it.root for it in row.failures):
+        if row.step.step_id not in parents and _is_of_many(row):
             left_out += 1
             continue
         row.left_out, left_out = left_out, 0
@@ -80,20 +79,15 @@ def shortened(rows: Sequence[Row]) -> list[Row]:
     return shown
 
 
-def group(step: Step) -> str:
-    """Return what the attempts at the same work have in common: the id of the first."""
-    return step.retry_of_step_id or step.step_id
-
-
-def _is_in_the_middle(row: Row) -> bool:
-    attempt = max(1, row.step.attempt)
-    return row.attempts > MOST_ATTEMPTS and _FIRST_ATTEMPTS < attempt <= row.attempts - _LAST_ATTEMPTS
+def _is_of_many(row: Row) -> bool:
+    """Whether a row is one of so many attempts that it need not be shown; the root failure is shown always."""
+    return is_in_the_middle(max(1, row.step.attempt), row.attempts) and not any(it.root for it in row.failures)
 
 
 def _attempt_counts(steps: Iterable[Step]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for step in steps:
-        counts[group(step)] = max(counts.get(group(step), 1), step.attempt)
+        counts[work_of(step)] = max(counts.get(work_of(step), 1), step.attempt)
     return counts
 
 
@@ -101,21 +95,8 @@ def _attempts_together(ordered: Sequence[Step]) -> list[Step]:
     """Return the steps with the attempts at the same work behind the first of them."""
     first: dict[str, int] = {}
     for number, step in enumerate(ordered):
-        first.setdefault(group(step), number)
-    return sorted(ordered, key=lambda step: (first[group(step)], step.attempt))
-
-
-def _gaps(ordered: Sequence[Step], missing: int) -> dict[str, int]:
-    """Return how many numbers of the sequence are left out before a step, where steps are missing at all."""
-    gaps: dict[str, int] = {}
-    expected = 0
-    for step in ordered:
-        gap = min(step.sequence - expected, missing)
-        if gap > 0:
-            gaps[step.step_id] = gap
-            missing -= gap
-        expected = step.sequence + 1
-    return gaps
+        first.setdefault(work_of(step), number)
+    return sorted(ordered, key=lambda step: (first[work_of(step)], step.attempt))
 
 
 def _nested(ordered: Sequence[Step]) -> Iterator[tuple[Step, Place]]:

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from agenttrace.cli import step_facts, wording
+from agenttrace.cli import styles
 from agenttrace.cli.axis import Axis
 from agenttrace.cli.columns import WIDE
-from agenttrace.cli.waterfall import Place, Row, group, shortened
+from agenttrace.cli.waterfall import Place, Row, shortened
+from agenttrace.showing import wording
+from agenttrace.showing.few_words import step_facts
+from agenttrace.showing.step_order import work_of
 from agenttrace.v1.step_pb2 import STEP_STATUS_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agenttrace.v1.failure_pb2 import FailureDetail
+    from agenttrace.v1.step_pb2 import Step
 
 _TYPE_WIDTH = 10
 _LENGTH_WIDTH = 9
@@ -30,13 +34,13 @@ class WaterfallView:
     def __init__(self, rows: Sequence[Row], span: tuple[float, float], width: int) -> None:
         self._rows = shortened(rows)
         self._missing_inside = sum(row.missing_before for row in rows)
-        facts = max((len(step_facts.short(row.step)) for row in self._rows), default=0)
+        facts = max((len(_few_words(row.step)) for row in self._rows), default=0)
         self._facts_width = min(facts + 2, _MOST_FACTS) if width >= WIDE and facts else 0
         self._name_width = self._widest_name(36 if width >= WIDE else 26)
         bar_width = width - _TYPE_WIDTH - self._name_width - _LENGTH_WIDTH - self._facts_width - 1
         self._axis = Axis(*span, max(16, bar_width))
         self._failures = {failure.failure.failure_id: failure for row in rows for failure in row.failures}
-        self._winners = {group(row.step): row.step.attempt for row in rows if row.step.status != STEP_STATUS_ERROR}
+        self._winners = {work_of(row.step): row.step.attempt for row in rows if row.step.status != STEP_STATUS_ERROR}
 
     def lines(self, missing: int) -> Iterator[Text]:
         """Yield the head, every row with its failures, and what is missing."""
@@ -57,21 +61,21 @@ class WaterfallView:
     def _step_line(self, row: Row) -> Text:
         step = row.step
         kind = wording.step_type_word(step.type)
-        style = wording.TYPE_STYLES.get(kind, "")
+        style = styles.TYPE_STYLES.get(kind, "")
         failed = step.status == STEP_STATUS_ERROR
-        line = Text(kind.ljust(_TYPE_WIDTH), style)
+        line = Text(kind.upper().ljust(_TYPE_WIDTH), style)
         line.append_text(self._name(row))
         line.append_text(self._bar(row, "red" if failed else style))
-        line.append(step_facts.length(step).rjust(_LENGTH_WIDTH), "red" if failed else "default")
+        line.append(_length(step).rjust(_LENGTH_WIDTH), "red" if failed else "default")
         if self._facts_width:
-            line.append("  " + wording.clip(step_facts.short(step), self._facts_width - 2), "dim default")
+            line.append("  " + _clip(_few_words(step), self._facts_width - 2), "dim default")
         return line
 
     def _name(self, row: Row) -> Text:
         attempt = f" ↻ {max(1, row.step.attempt)}/{row.attempts}" if row.attempts > 1 else ""
         guide = _guide(row.place)
         text = Text(guide, "dim default")
-        name = wording.clip(row.step.name, self._name_width - len(attempt) - len(guide))
+        name = _clip(row.step.name, self._name_width - len(attempt) - len(guide))
         text.append(name, "not dim dim default" if row.step.attempt > 1 else "not dim default")
         text.append(attempt, "not dim yellow")
         text.pad_right(self._name_width + 1 - len(text))
@@ -130,7 +134,7 @@ class WaterfallView:
         if failure.root:
             yield "root failure"
         if failure.recovered:
-            winner = self._winners.get(group(row.step))
+            winner = self._winners.get(work_of(row.step))
             yield f"recovered by attempt {winner}" if winner else "recovered"
         cause = self._failures.get(failure.failure.caused_by_failure_id)
         if cause is not None:
@@ -138,7 +142,7 @@ class WaterfallView:
 
     def _left_out_line(self, row: Row) -> Text:
         text = " " * _TYPE_WIDTH + _guide(row.place, below=True)
-        return Text(f"{text}⋯ {wording.count(row.left_out, 'more attempt')} of {row.attempts}", "yellow")
+        return Text(f"{text}⋯ {wording.counted(row.left_out, 'more attempt')} of {row.attempts}", "yellow")
 
     def _widest_name(self, at_most: int) -> int:
         widths = (
@@ -148,6 +152,19 @@ class WaterfallView:
             for row in self._rows
         )
         return max(12, min(at_most, max(widths, default=0)))
+
+
+def _few_words(step: Step) -> str:
+    return " ".join(step_facts(step))
+
+
+def _length(step: Step) -> str:
+    return wording.length(wording.seconds(step.end_time) - wording.seconds(step.start_time))
+
+
+def _clip(text: str, width: int) -> str:
+    """Return a text in at most so many columns, with a sign where it goes on."""
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def _guide(place: Place, *, below: bool = False) -> str:
@@ -162,5 +179,5 @@ def _guide(place: Place, *, below: bool = False) -> str:
 
 
 def _missing_line(number: int, where: str) -> Text:
-    what = wording.count(number, "step")
+    what = wording.counted(number, "step")
     return Text(f"{'⋯':<{_TYPE_WIDTH}}{what} missing{where}: recorded by the agent, not received", "bold yellow")
