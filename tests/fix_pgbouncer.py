@@ -17,10 +17,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from agenttrace_server.embedded.server import free_port
 from agenttrace_server.store import roles
 from fix_postgres import PostgresServer
 from pages import block
+from ports import free_port
 from tools import tool
 
 _PASSED = pytest.StashKey[int]()

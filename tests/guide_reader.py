@@ -16,12 +16,13 @@ from pathlib import Path
 
 import psycopg
 
-from agenttrace_server.embedded.server import HOST, free_port
+from agenttrace_server.embedded.server import HOST
 from deploy_files import ROOT
 from deploy_stand_ins import docker, kubectl, systemctl, unit_command
 from fix_product import clean_environment
 from operations.machine import Machine, machine
 from pages import call
+from ports import free_port
 from terminal import Terminal
 
 # Their calls are read and not made: they need Docker's engine, a cluster, systemd.

@@ -15,6 +15,7 @@ from agenttrace.showing.wording import dollars, failure_type_word, length, perce
 from agenttrace.v1.query_service_pb2 import GetStatsResponse
 from agenttrace.v1.run_pb2 import RunSummary
 from agenttrace_server.console.explorer import PAGE_SIZE
+from agenttrace_server.console.wording import compact
 from fix_console import console_config, opened, serving
 from fix_server import Services
 
@@ -66,7 +67,7 @@ def test_the_figures_are_those_of_the_query_service(console: str, page: Page, ap
     assert told["Failed runs"] == f"{totals.failure_count + totals.abandoned_count:,}"
     assert told["Median duration"] == length(percentile_seconds(totals.run_duration, "p50"))
     assert told["95th percentile"] == length(percentile_seconds(totals.run_duration, "p95"))
-    assert told["Tokens"] == f"{(totals.input_tokens + totals.output_tokens) / 1000:.0f}k"
+    assert told["Tokens"] == compact(totals.input_tokens + totals.output_tokens)
     assert told["Cost"] == dollars(totals.cost_micro_usd)
 
 

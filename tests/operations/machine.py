@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from agenttrace_server.embedded.binaries import find_binaries
-from agenttrace_server.embedded.server import HOST, free_port
+from agenttrace_server.embedded.server import HOST
 from fix_product import clean_environment
+from ports import free_port
 
 # What PostgreSQL refuses to run as root, or makes files for it.
 _AS_SERVER = ("initdb", "postgres", "pg_ctl", "pg_basebackup", "pg_verifybackup", "cp", "touch")

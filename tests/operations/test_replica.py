@@ -11,7 +11,6 @@ from psycopg.conninfo import make_conninfo
 
 from agenttrace.v1 import query_service_pb2 as pb
 from agenttrace.v1 import query_service_pb2_grpc
-from agenttrace_server.embedded.server import free_port
 from agenttrace_server.store import roles
 from faults.courier import channel_to
 from faults.health import QUERY, status
@@ -21,6 +20,7 @@ from fix_metrics import Scrape
 from operations.machine import Machine
 from operations.service import new_database, send, serving
 from pages import block
+from ports import free_port
 
 LAG = "agenttrace_db_replication_lag_seconds"
 PAGE = "postgresql.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agenttrace_server.embedded.server import HOST, free_port
+from agenttrace_server.embedded.server import HOST
 from certificates import Authority
 from deploy_files import DEPLOY, ROOT
 from deploy_stand_ins import systemctl, unit_command
@@ -16,6 +16,7 @@ from faults.processes import wait_until
 from guide_reader import NOT_RUN, SERVICES, STAND_INS, WHERE, Reader, reader
 from image_steps import skip_without_registry
 from pages import blocks, call, shell
+from ports import free_port
 from terminal import CommandFailed, Terminal
 
 PAGE = "deployment.md"

@@ -18,11 +18,11 @@ import pytest
 import agenttrace
 import image_steps
 from agenttrace_server.embedded import EmbeddedPostgres
-from agenttrace_server.embedded.server import free_port
 from deploy_files import SECRETS_SCRIPT, dockerfile, our_services
 from faults.processes import wait_until
 from fix_product import clean_environment
 from pages import call, told_commands
+from ports import free_port
 
 
 @pytest.fixture(scope="module")

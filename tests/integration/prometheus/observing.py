@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,6 +17,7 @@ from fix_product import Product
 from integration.prometheus.load import Load
 from integration.prometheus.prometheus_api import Prometheus
 from integration.prometheus.webhook import Webhook
+from ports import free_address
 from prometheus_files import ROOT, shortened
 
 RECORDED = ROOT.parent / "shared/data/tau-bench/gpt-4o-airline.json"
@@ -114,9 +114,3 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
