@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from agenttrace_server.console.failing import show_error
 from agenttrace_server.console.pages import fill
 
-_FRAME_SECONDS = 0.04
+_FRAME_SECONDS = 0.06
 # A listing is a stream, and a stream has no deadline of its own.
 _PATIENCE_SECONDS = 20.0
 _MAIN = "<main"
