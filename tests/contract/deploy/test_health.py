@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,16 @@ from agenttrace_server.server.console import console_service
 from certificates import Authority
 from faults.processes import wait_until
 from fix_server import Services, config_for, running
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """The command's handler writes to what pytest captured of one test: the services of others must not."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
