@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -62,11 +63,13 @@ def test_listing_10000_runs_holds_no_connection_while_the_reader_sleeps(serve: A
 
 
 async def _until_the_server_waits(pool: Any) -> None:
-    """The server reads ahead until the buffers of the sockets are full."""
-    requests = -1
-    while requests != pool.get_stats().get("requests_num", 0):
-        requests = pool.get_stats().get("requests_num", 0)
-        await asyncio.sleep(0.1)
+    """The server reads ahead until the buffers of the sockets are full; on a busy machine it pauses meanwhile."""
+    seen, since, ends = -1, time.monotonic(), time.monotonic() + 20
+    while time.monotonic() < min(since + 0.5, ends):
+        stats = pool.get_stats()
+        if stats["pool_available"] != stats["pool_size"] or stats.get("requests_num", 0) != seen:
+            seen, since = stats.get("requests_num", 0), time.monotonic()
+        await asyncio.sleep(0.02)
 
 
 def test_a_reader_that_stops_leaves_the_server_with_little_to_do(serve: Any, rows: Any) -> None:
