@@ -106,13 +106,14 @@ class Certificates:
             return
         self._seen = signature
         try:
-            self._material = _load(self._files)
+            material = _load(self._files)
             for context in self._contexts:
                 _fill(context, self._files)
         except Unusable as error:
             _log.warning("tls_files_unusable", extra={"cause": str(error)})
             return
-        self._fresh = self._material.configuration
+        self._material = material
+        self._fresh = material.configuration
         self._expiry.set(self._material.expire_seconds)
         self._warned_on = 0
         _log.info("tls_files_reloaded")

@@ -38,7 +38,7 @@ class Explanation:
     retry: bool = False
 
 
-_LATER = "This page asks again every few seconds and comes back by itself. `agenttrace-server doctor` tells more."
+_LATER = "This page asks again every few seconds and comes back by itself. `agenttrace doctor` tells more."
 _DOWN = Explanation(503, "The query service does not answer", _LATER, retry=True)
 _LATE = Explanation(504, "The answer did not come in time", "Choose a shorter period, or narrow the filters.")
 _EXPLANATIONS: dict[type[Exception], Explanation] = {
