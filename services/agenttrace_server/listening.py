@@ -54,6 +54,11 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]").replace("*", ""), int(port)
 
 
+def socket_of(host: str) -> socket.socket:
+    """Return a TCP socket that can be bound to a host, an IPv6 address or not; nothing is bound yet."""
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
 def with_port(address: str, port: int) -> str:
     """Return an address with the port that the system has chosen for it."""
     return address if address.startswith(LOCAL_SCHEMES) else f"{address.rpartition(':')[0]}:{port}"

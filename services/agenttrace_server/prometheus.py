@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from agenttrace_server.children import Started
 from agenttrace_server.config import Config
 from agenttrace_server.embedded import launcher
 from agenttrace_server.errors import StartupError
+from agenttrace_server.listening import socket_of
 
 _FOLDER = "prometheus"
 _START_SECONDS = 60.0
@@ -97,6 +97,6 @@ def write_configuration(folder: Path, metrics_urls: Mapping[str, Sequence[str]])
 
 
 def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    with socket_of(host) as probe:
         probe.bind((host.strip("[]"), 0))
         return int(probe.getsockname()[1])

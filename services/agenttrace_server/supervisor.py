@@ -19,7 +19,7 @@ from agenttrace_server.children import Child, Started, stop_all, stop_event, wai
 from agenttrace_server.config import PREFIX, Config
 from agenttrace_server.errors import StartupError
 from agenttrace_server.kept_secrets import with_kept_secrets
-from agenttrace_server.listening import LOCAL_SCHEMES, keys_required, refuse_open_address, split
+from agenttrace_server.listening import LOCAL_SCHEMES, keys_required, refuse_open_address, socket_of, split
 from agenttrace_server.local_database import made_database, publish
 
 # Where the command line looks by itself.
@@ -166,7 +166,7 @@ def _is_free(address: str) -> bool:
     if address.startswith(LOCAL_SCHEMES):  # a file: the service says where it can not be made
         return True
     host, port = split(address)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    with socket_of(host) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -15,6 +15,7 @@ from agenttrace_server import process
 from agenttrace_server.children import Child, stop_all, stop_event, wait_for_signal
 from agenttrace_server.config import Config
 from agenttrace_server.errors import StartupError
+from agenttrace_server.listening import socket_of
 
 # The first worker keeps the port of a single one; the others count from here.
 _FURTHER_METRICS_PORTS = 9470
@@ -57,13 +58,13 @@ def _shared_port(address: str) -> Iterator[str]:
     host, _, port = address.rpartition(":")
     if sys.platform == "win32" or not hasattr(socket, "SO_REUSEPORT"):
         raise StartupError("this system can not share a port: run one worker, or a load balancer before several")
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as holder:
+    with socket_of(host) as holder:
         try:
             holder.bind((host.strip("[]"), int(port)))  # without sharing, once: is it free?
         except OSError:
             raise StartupError(f"can not listen on {address}: stop what does, or set another address") from None
         real = holder.getsockname()[1]
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as holder:
+    with socket_of(host) as holder:
         # Bound and never listening: it gets no connection, and keeps others than ours from the port.
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((host.strip("[]"), real))
